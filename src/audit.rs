@@ -1,0 +1,13 @@
+//! The core.
+
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::iter_over_hash_type
+)]
+
+pub mod auditor;
+pub mod observation;
+pub mod record;
+pub mod snapshot;
+pub mod words;

@@ -1,0 +1,3 @@
+//! Audits container lifecycle hooks.
+
+pub mod audit;
