@@ -7,7 +7,12 @@
 )]
 
 pub mod auditor;
+pub mod gap;
+pub mod index;
 pub mod observation;
+pub mod owners;
 pub mod record;
+pub mod roster;
+mod slab;
 pub mod snapshot;
 pub mod words;
