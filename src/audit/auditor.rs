@@ -44,9 +44,18 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Transition {
     /// Tell it as a Kubernetes Event on the workload.
-    Incident { namespace: Box<str>, target: WorkloadRef, workload_uid: Option<Uid>, incident: Box<Incident> },
+    Incident {
+        namespace: Box<str>,
+        target: WorkloadRef,
+        workload_uid: Option<Uid>,
+        incident: Box<Incident>,
+    },
     /// List the Events of this pod, and hand each of them in as an observation.
-    Lookup { namespace: Box<str>, pod: Box<str>, uid: Uid },
+    Lookup {
+        namespace: Box<str>,
+        pod: Box<str>,
+        uid: Uid,
+    },
     /// Everything about this pod is settled and nothing of it is kept but tallies.
     Closed(Box<PodReport>),
 }
@@ -157,7 +166,11 @@ impl Auditor {
             Observation::Relist(stream) => self.relist(&stream),
             Observation::Synced(stream) => self.synced(&stream),
             Observation::Defect { resource, field } => {
-                *self.counts.defects.entry((resource.as_str(), field)).or_default() += 1;
+                *self
+                    .counts
+                    .defects
+                    .entry((resource.as_str(), field))
+                    .or_default() += 1;
             }
         }
     }
@@ -246,8 +259,12 @@ impl Auditor {
 
     fn namespace(&mut self, name: Box<str>, terminating: bool) {
         if terminating && self.terminating_namespaces.insert(name.clone()) {
-            let uids: Vec<Uid> =
-                self.cases.iter().filter(|(_, open)| open.case.namespace == name).map(|(uid, _)| *uid).collect();
+            let uids: Vec<Uid> = self
+                .cases
+                .iter()
+                .filter(|(_, open)| open.case.namespace == name)
+                .map(|(uid, _)| *uid)
+                .collect();
             for uid in uids {
                 self.touch(uid);
             }
@@ -256,14 +273,23 @@ impl Auditor {
 
     fn touch_node(&mut self, name: &str) {
         let on_node = |open: &Open| open.case.node.as_deref() == Some(name);
-        let uids: Vec<Uid> = self.cases.iter().filter(|(_, open)| on_node(open)).map(|(uid, _)| *uid).collect();
+        let uids: Vec<Uid> = self
+            .cases
+            .iter()
+            .filter(|(_, open)| on_node(open))
+            .map(|(uid, _)| *uid)
+            .collect();
         for uid in uids {
             self.touch(uid);
         }
     }
 
     fn node_event(&mut self, name: &str, event: &EventSeen) {
-        let at = event.named_at.filter(|_| event.count == 1).or(event.last_at).or(event.first_at);
+        let at = event
+            .named_at
+            .filter(|_| event.count == 1)
+            .or(event.last_at)
+            .or(event.first_at);
         let Some(at) = at else { return };
         match event.reason {
             EventReason::Starting if event.note == Note::StartingKubelet && event.from_kubelet => {
@@ -283,7 +309,10 @@ fn stream_of(observation: &Observation) -> Option<Stream> {
         Observation::Pod(_) | Observation::PodGone(_) => Resource::Pods,
         Observation::Event(event) => {
             let selector = Some(format!("reason={}", event.reason.as_str()).into());
-            return Some(Stream { resource: Resource::Events, selector });
+            return Some(Stream {
+                resource: Resource::Events,
+                selector,
+            });
         }
         Observation::Node(_) | Observation::NodeGone { .. } => Resource::Nodes,
         Observation::Namespace { .. } | Observation::NamespaceGone { .. } => Resource::Namespaces,
@@ -291,7 +320,10 @@ fn stream_of(observation: &Observation) -> Option<Stream> {
         Observation::Report(_) | Observation::ReportGone { .. } => Resource::HookAudits,
         _ => return None,
     };
-    Some(Stream { resource, selector: None })
+    Some(Stream {
+        resource,
+        selector: None,
+    })
 }
 
 /// The subject of an Event, if it is a pod with a uid.

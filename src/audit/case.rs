@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::moment::{Moment, seconds_after};
 use super::observation::{
-    ContainerSeen, Disruption, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen, RestartPolicy,
-    StateSeen, StatusReason, Subject, Uid, WaitingReason,
+    ContainerSeen, Disruption, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen,
+    RestartPolicy, StateSeen, StatusReason, Subject, Uid, WaitingReason,
 };
 use super::words::ContainerType;
 use events::{Absorbed, EventLines};
@@ -166,7 +166,11 @@ impl Case {
     }
 
     fn absorb_container(&mut self, now: Timestamp, seen: Seen, container: &ContainerSeen) {
-        let place = match self.containers.iter().position(|known| known.name == container.name) {
+        let place = match self
+            .containers
+            .iter()
+            .position(|known| known.name == container.name)
+        {
             Some(place) => place,
             None => {
                 self.containers.push(ContainerCase::new(container));
@@ -194,10 +198,15 @@ impl Case {
         }
         let begun_before = self.stop.begun;
         self.stop.generation = self.stop.generation.or(pod.generation);
-        if let (Some(observed), Some(generation)) = (pod.observed_generation, self.stop.generation) {
+        if let (Some(observed), Some(generation)) = (pod.observed_generation, self.stop.generation)
+        {
             self.stop.begun |= observed >= generation;
         }
-        let latest = self.stop.deletions.last().map(|known| (known.deadline, known.grace_seconds));
+        let latest = self
+            .stop
+            .deletions
+            .last()
+            .map(|known| (known.deadline, known.grace_seconds));
         if latest != Some((deletion.deadline, deletion.grace_seconds)) {
             self.stop.deletions.push(DeletionFact {
                 deadline: deletion.deadline,
@@ -232,7 +241,9 @@ impl Case {
     /// # Errors
     /// The Event names a container or hook that the pod does not have, another node, or a time before the pod.
     pub fn absorb_event(&mut self, event: &EventSeen) -> Result<Absorbed, Refusal> {
-        let Subject::Pod { container, .. } = &event.subject else { return Ok(Absorbed::Repeated) };
+        let Subject::Pod { container, .. } = &event.subject else {
+            return Ok(Absorbed::Repeated);
+        };
         self.fits(event)?;
         match container {
             None => Ok(self.events.absorb(event)),
@@ -240,9 +251,16 @@ impl Case {
                 let known = self.containers.iter_mut().find(|known| known.name == *name);
                 let known = known.ok_or(Refusal::NoSuchContainer)?;
                 match event.reason {
-                    EventReason::FailedPostStartHook if known.post_start.is_none() => Err(Refusal::NoSuchHook),
-                    EventReason::FailedPreStopHook if known.pre_stop.is_none() => Err(Refusal::NoSuchHook),
-                    EventReason::Killing if event.note == Note::FailedPostStartHook && known.post_start.is_none() => {
+                    EventReason::FailedPostStartHook if known.post_start.is_none() => {
+                        Err(Refusal::NoSuchHook)
+                    }
+                    EventReason::FailedPreStopHook if known.pre_stop.is_none() => {
+                        Err(Refusal::NoSuchHook)
+                    }
+                    EventReason::Killing
+                        if event.note == Note::FailedPostStartHook
+                            && known.post_start.is_none() =>
+                    {
                         Err(Refusal::NoSuchHook)
                     }
                     _ => Ok(known.events.absorb(event)),
@@ -276,14 +294,19 @@ impl Case {
     /// A container of it declares a hook.
     #[must_use]
     pub fn has_hooks(&self) -> bool {
-        self.containers.iter().any(|container| container.post_start.is_some() || container.pre_stop.is_some())
+        self.containers
+            .iter()
+            .any(|container| container.post_start.is_some() || container.pre_stop.is_some())
     }
 
     /// When the deletion was asked for: first deadline less its grace, cut to a whole second by the API server.
     #[must_use]
     pub fn requested(&self) -> Option<Moment> {
         let first = self.stop.deletions.first()?;
-        Some(Moment::second(seconds_after(first.deadline, -first.grace_seconds)))
+        Some(Moment::second(seconds_after(
+            first.deadline,
+            -first.grace_seconds,
+        )))
     }
 }
 
@@ -314,24 +337,41 @@ impl ContainerCase {
         let telling = |reason| {
             matches!(
                 reason,
-                EventReason::FailedPostStartHook | EventReason::FailedPreStopHook | EventReason::Killing
+                EventReason::FailedPostStartHook
+                    | EventReason::FailedPreStopHook
+                    | EventReason::Killing
             )
         };
-        !self.events.occurrences(|reason, _| telling(reason)).is_empty()
+        !self
+            .events
+            .occurrences(|reason, _| telling(reason))
+            .is_empty()
     }
 
     /// Its latest `Started` is later than every end that was shown.
     #[must_use]
     pub fn started_unseen_end(&self) -> bool {
-        let started = self.events.of(EventReason::Started).last().map(|occurrence| occurrence.at);
-        let ended = self.instances.all.iter().filter_map(Instance::finished).max();
+        let started = self
+            .events
+            .of(EventReason::Started)
+            .last()
+            .map(|occurrence| occurrence.at);
+        let ended = self
+            .instances
+            .all
+            .iter()
+            .filter_map(Instance::finished)
+            .max();
         started.is_some_and(|started| ended.is_none_or(|ended| started.latest > ended.earliest))
     }
 
     /// The end of the latest instance says nothing.
     #[must_use]
     pub fn end_unknown(&self) -> bool {
-        self.instances.all.last().is_some_and(|latest| latest.end_unknown && latest.ended.is_none())
+        self.instances
+            .all
+            .last()
+            .is_some_and(|latest| latest.end_unknown && latest.ended.is_none())
     }
 }
 
@@ -342,7 +382,9 @@ impl Shown {
             StateSeen::Running { .. } => Self::Running,
             StateSeen::Terminated(_) => Self::Terminated,
             StateSeen::Waiting { reason, .. } => match reason {
-                WaitingReason::CrashLoopBackOff | WaitingReason::PostStartHookError => Self::BackingOff,
+                WaitingReason::CrashLoopBackOff | WaitingReason::PostStartHookError => {
+                    Self::BackingOff
+                }
                 _ if has_last => Self::BackingOff,
                 _ => Self::NotStarted,
             },

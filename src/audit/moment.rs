@@ -16,19 +16,28 @@ impl Moment {
     /// A time known to the nanosecond.
     #[must_use]
     pub const fn exact(at: Timestamp) -> Self {
-        Self { earliest: at, latest: at }
+        Self {
+            earliest: at,
+            latest: at,
+        }
     }
 
     /// A stamp that was cut to whole seconds.
     #[must_use]
     pub fn second(at: Timestamp) -> Self {
-        Self { earliest: at, latest: shifted(at, REST_OF_SECOND) }
+        Self {
+            earliest: at,
+            latest: shifted(at, REST_OF_SECOND),
+        }
     }
 
     /// A time between two stamps.
     #[must_use]
     pub fn between(earliest: Timestamp, latest: Timestamp) -> Self {
-        Self { earliest, latest: latest.max(earliest) }
+        Self {
+            earliest,
+            latest: latest.max(earliest),
+        }
     }
 
     #[must_use]
@@ -45,14 +54,20 @@ impl Moment {
     /// Seconds from `earlier` to here, at least and at most; negative where the order is open.
     #[must_use]
     pub fn seconds_since(self, earlier: Self) -> (f64, f64) {
-        (seconds(earlier.latest, self.earliest), seconds(earlier.earliest, self.latest))
+        (
+            seconds(earlier.latest, self.earliest),
+            seconds(earlier.earliest, self.latest),
+        )
     }
 
     /// This time moved by whole seconds.
     #[must_use]
     pub fn plus_seconds(self, count: i64) -> Self {
         let by = SignedDuration::from_secs(count);
-        Self { earliest: shifted(self.earliest, by), latest: shifted(self.latest, by) }
+        Self {
+            earliest: shifted(self.earliest, by),
+            latest: shifted(self.latest, by),
+        }
     }
 }
 
@@ -87,7 +102,10 @@ mod tests {
         let finished = Moment::second(at("2026-11-22T17:19:02Z"));
         let event = Moment::exact(at("2026-11-22T17:19:02.5Z"));
         let (min, max) = event.seconds_since(finished);
-        assert!((-0.5..-0.49).contains(&min) && (0.5..0.51).contains(&max), "{min} {max}");
+        assert!(
+            (-0.5..-0.49).contains(&min) && (0.5..0.51).contains(&max),
+            "{min} {max}"
+        );
         assert!(!finished.is_before(event));
         assert!(finished.is_before(Moment::exact(at("2026-11-22T17:19:03Z"))));
     }

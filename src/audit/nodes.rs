@@ -80,9 +80,17 @@ impl Nodes {
 
     /// The first start of the node's kubelet after `from` and not after `to`.
     #[must_use]
-    pub fn kubelet_start_between(&self, name: &str, from: Moment, to: Timestamp) -> Option<Timestamp> {
+    pub fn kubelet_start_between(
+        &self,
+        name: &str,
+        from: Moment,
+        to: Timestamp,
+    ) -> Option<Timestamp> {
         let starts = &self.nodes.get(name)?.kubelet_starts;
-        starts.iter().copied().find(|start| *start >= from.earliest && *start <= to)
+        starts
+            .iter()
+            .copied()
+            .find(|start| *start >= from.earliest && *start <= to)
     }
 
     /// The node's trouble now, if it is in any.

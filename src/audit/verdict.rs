@@ -62,7 +62,13 @@ pub struct Judgement {
 #[must_use]
 pub fn judge(case: &Case, world: World<'_>, now: Timestamp) -> Judgement {
     let lives = case.containers.iter().map(align::lives).collect();
-    let view = View { case, world, now, lives, next: Cell::new(None) };
+    let view = View {
+        case,
+        world,
+        now,
+        lives,
+        next: Cell::new(None),
+    };
     let mut runs = Vec::new();
     for place in 0..case.containers.len() {
         post_start::judge(&view, place, &mut runs);
@@ -74,7 +80,12 @@ pub fn judge(case: &Case, world: World<'_>, now: Timestamp) -> Judgement {
         let key = |run: &Run| (run.container.clone(), run.hook, run.restart, run.attempt);
         key(left).cmp(&key(right))
     });
-    Judgement { runs, termination, active, next: view.next.get() }
+    Judgement {
+        runs,
+        termination,
+        active,
+        next: view.next.get(),
+    }
 }
 
 /// A case with its Events joined to instances, at one moment.
@@ -101,7 +112,8 @@ impl View<'_> {
 
     /// Whether Events that could contradict an absence had their time, counted from `end` on our clock.
     fn absence_settled(&self, end: Option<Timestamp>) -> bool {
-        end.or(self.case.gone_at).is_some_and(|end| self.reached(seconds_after(end, SETTLE_SECONDS)))
+        end.or(self.case.gone_at)
+            .is_some_and(|end| self.reached(seconds_after(end, SETTLE_SECONDS)))
     }
 
     fn trigger(&self) -> Option<Trigger> {

@@ -100,8 +100,12 @@ impl Auditor {
     /// Judges a case anew and tells what changed.
     pub(super) fn touch(&mut self, uid: Uid) {
         let now = self.now;
-        let Some(judgement) = self.judge(uid, now) else { return };
-        let Some(mut open) = self.cases.remove(&uid) else { return };
+        let Some(judgement) = self.judge(uid, now) else {
+            return;
+        };
+        let Some(mut open) = self.cases.remove(&uid) else {
+            return;
+        };
         open.namespace_terminating |= self.terminating_namespaces.contains(&open.case.namespace);
         let pod = self.pod_ref(&open);
         if self.is_synced() {
@@ -124,28 +128,44 @@ impl Auditor {
         }
     }
 
-    fn settle(&mut self, workload: WorkloadId, pod: &PodRef, open: &mut Open, judgement: &Judgement) {
+    fn settle(
+        &mut self,
+        workload: WorkloadId,
+        pod: &PodRef,
+        open: &mut Open,
+        judgement: &Judgement,
+    ) {
         for run in judgement.runs.iter().filter(|run| run.settled) {
             match open.settled.get(&key(run)) {
                 None => {
                     self.count_verdict("run", run.confidence);
                     self.settle_run(workload, pod, run);
                 }
-                Some(before) if before.outcome != run.outcome => self.amend_run(workload, pod, before, run),
-                Some(before) if before.reason != run.reason || before.exit_code != run.exit_code => {
+                Some(before) if before.outcome != run.outcome => {
+                    self.amend_run(workload, pod, before, run)
+                }
+                Some(before)
+                    if before.reason != run.reason || before.exit_code != run.exit_code =>
+                {
                     self.amend_run(workload, pod, before, run);
                 }
                 Some(_) => continue,
             }
             open.settled.insert(key(run), run.clone());
         }
-        if let Some(termination) = judgement.termination.as_ref().filter(|termination| termination.settled) {
+        if let Some(termination) = judgement
+            .termination
+            .as_ref()
+            .filter(|termination| termination.settled)
+        {
             match &open.termination {
                 None => {
                     self.count_verdict("termination", termination.confidence);
                     self.settle_termination(workload, pod, termination);
                 }
-                Some(before) if (before.result, before.cause) != (termination.result, termination.cause) => {
+                Some(before)
+                    if (before.result, before.cause) != (termination.result, termination.cause) =>
+                {
                     self.amend_termination(workload, pod, before, termination);
                 }
                 Some(_) => return,
@@ -163,20 +183,36 @@ impl Auditor {
     fn fate(&self, open: &Open, judgement: &Judgement) -> Fate {
         let now = self.now;
         let settled = judgement.runs.iter().all(|run| run.settled)
-            && judgement.termination.as_ref().is_none_or(|termination| termination.settled);
-        let stay_until = |at: Timestamp| Fate::Stay(Some(judgement.next.map_or(at, |next| next.min(at))));
+            && judgement
+                .termination
+                .as_ref()
+                .is_none_or(|termination| termination.settled);
+        let stay_until =
+            |at: Timestamp| Fate::Stay(Some(judgement.next.map_or(at, |next| next.min(at))));
         if let Some(gone_at) = open.case.gone_at {
             let over_at = seconds_after(gone_at, SETTLE_SECONDS);
-            return if now < over_at { stay_until(over_at) } else { Fate::Close };
+            return if now < over_at {
+                stay_until(over_at)
+            } else {
+                Fate::Close
+            };
         }
         if !settled || judgement.termination.is_some() || !self.is_synced() {
             return Fate::Stay(judgement.next);
         }
         if open.case.has_hooks() {
-            return if is_quiet(&open.case) { Fate::Rest } else { Fate::Stay(judgement.next) };
+            return if is_quiet(&open.case) {
+                Fate::Rest
+            } else {
+                Fate::Stay(judgement.next)
+            };
         }
         let over_at = seconds_after(open.opened_at, SETTLE_SECONDS);
-        if now < over_at { stay_until(over_at) } else { Fate::Close }
+        if now < over_at {
+            stay_until(over_at)
+        } else {
+            Fate::Close
+        }
     }
 
     fn rearm(&mut self, uid: Uid, open: &mut Open, next: Option<Timestamp>) {
@@ -199,8 +235,13 @@ impl Auditor {
             self.empty_later(workload);
         }
         if !judgement.runs.is_empty() || judgement.termination.is_some() {
-            let report = PodReport { pod, runs: judgement.runs, termination: judgement.termination };
-            self.transitions.push_back(Transition::Closed(Box::new(report)));
+            let report = PodReport {
+                pod,
+                runs: judgement.runs,
+                termination: judgement.termination,
+            };
+            self.transitions
+                .push_back(Transition::Closed(Box::new(report)));
         }
     }
 
@@ -219,9 +260,16 @@ impl Auditor {
         open.next_lookup_at = None;
         if open.lookups < LOOKUPS_MAX {
             open.lookups += 1;
-            open.next_lookup_at = Some(seconds_after(self.now, LOOKUP_AFTER_SECONDS << open.lookups));
+            open.next_lookup_at = Some(seconds_after(
+                self.now,
+                LOOKUP_AFTER_SECONDS << open.lookups,
+            ));
             let (namespace, pod) = (pod.namespace.clone(), pod.name.clone());
-            self.transitions.push_back(Transition::Lookup { namespace, pod, uid });
+            self.transitions.push_back(Transition::Lookup {
+                namespace,
+                pod,
+                uid,
+            });
         }
     }
 }

@@ -61,8 +61,15 @@ impl Auditor {
             return self.count_event(&event, "dropped");
         }
         let until = seconds_after(now, SETTLE_SECONDS);
-        let early = self.early.entry(uid).or_insert_with(|| Early { until, events: Vec::new() });
-        if early.events.iter().any(|known| known.name == event.name && known.count >= event.count) {
+        let early = self.early.entry(uid).or_insert_with(|| Early {
+            until,
+            events: Vec::new(),
+        });
+        if early
+            .events
+            .iter()
+            .any(|known| known.name == event.name && known.count >= event.count)
+        {
             return self.count_event(&event, "repeated");
         }
         if early.events.len() >= EARLY_PER_POD_MAX {
@@ -75,18 +82,24 @@ impl Auditor {
 
     /// Hands a pod's early Events to its case.
     pub(super) fn take_early(&mut self, uid: Uid) {
-        let Some(early) = self.early.remove(&uid) else { return };
+        let Some(early) = self.early.remove(&uid) else {
+            return;
+        };
         self.timers.remove(&(early.until, Timer::Early(uid)));
         self.early_count -= early.events.len();
         for event in early.events {
-            let Some(open) = self.cases.get_mut(&uid) else { return };
+            let Some(open) = self.cases.get_mut(&uid) else {
+                return;
+            };
             let absorbed = open.case.absorb_event(&event);
             self.count_absorbed(&event, absorbed);
         }
     }
 
     pub(super) fn early_expired(&mut self, uid: Uid) {
-        let Some(early) = self.early.remove(&uid) else { return };
+        let Some(early) = self.early.remove(&uid) else {
+            return;
+        };
         self.early_count -= early.events.len();
         for event in early.events {
             self.count_event(&event, "unmatched");
@@ -103,7 +116,11 @@ impl Auditor {
     }
 
     fn count_event(&mut self, event: &EventSeen, result: &'static str) {
-        *self.counts.events.entry((event.reason.as_str(), result)).or_default() += 1;
+        *self
+            .counts
+            .events
+            .entry((event.reason.as_str(), result))
+            .or_default() += 1;
     }
 }
 

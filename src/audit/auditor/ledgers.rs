@@ -50,7 +50,12 @@ struct Kept {
 type ViewKey = (Box<str>, Box<str>, Box<str>, Box<str>);
 
 fn view_key(namespace: &str, target: &WorkloadRef) -> ViewKey {
-    (namespace.into(), target.kind.clone(), target.name.clone(), target.api_version.clone())
+    (
+        namespace.into(),
+        target.kind.clone(),
+        target.name.clone(),
+        target.api_version.clone(),
+    )
 }
 
 impl Ledgers {
@@ -72,20 +77,33 @@ impl Ledgers {
     }
 
     /// The thresholds of a workload, each absent one the operator's.
-    pub(super) fn thresholds(&self, workload: Option<WorkloadId>, defaults: Thresholds) -> Thresholds {
-        let own = workload.and_then(|id| self.kept.get(&id)).map(|kept| kept.thresholds).unwrap_or_default();
+    pub(super) fn thresholds(
+        &self,
+        workload: Option<WorkloadId>,
+        defaults: Thresholds,
+    ) -> Thresholds {
+        let own = workload
+            .and_then(|id| self.kept.get(&id))
+            .map(|kept| kept.thresholds)
+            .unwrap_or_default();
         Thresholds {
-            post_start_slow_seconds: own.post_start_slow_seconds.or(defaults.post_start_slow_seconds),
+            post_start_slow_seconds: own
+                .post_start_slow_seconds
+                .or(defaults.post_start_slow_seconds),
             pre_stop_slow_percent: own.pre_stop_slow_percent.or(defaults.pre_stop_slow_percent),
             overdue_seconds: own.overdue_seconds.or(defaults.overdue_seconds),
         }
     }
-
 }
 
 impl Auditor {
     /// The workload's id, with a ledger behind it.
-    pub(super) fn workload(&mut self, namespace: &str, target: &WorkloadRef, uid: Option<Uid>) -> WorkloadId {
+    pub(super) fn workload(
+        &mut self,
+        namespace: &str,
+        target: &WorkloadRef,
+        uid: Option<Uid>,
+    ) -> WorkloadId {
         let id = self.owners.workloads_mut().intern(namespace, target, uid);
         if self.ledgers.kept.contains_key(&id) {
             // The ledger holds the one reference that keeps the id.
@@ -117,13 +135,19 @@ impl Auditor {
     /// Declares what a pod's containers declare.
     pub(super) fn declare(&mut self, workload: WorkloadId, pod: &PodSeen) {
         use crate::audit::words::Hook;
-        let Some(kept) = self.ledgers.kept.get_mut(&workload) else { return };
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
         kept.ledger.set_grace(pod.grace_seconds);
         for container in &pod.containers {
-            let hooks = [(Hook::PostStart, &container.post_start), (Hook::PreStop, &container.pre_stop)];
+            let hooks = [
+                (Hook::PostStart, &container.post_start),
+                (Hook::PreStop, &container.pre_stop),
+            ];
             for (hook, spec) in hooks {
                 if let Some(spec) = spec {
-                    kept.ledger.declare(&container.name, container.container_type, hook, spec);
+                    kept.ledger
+                        .declare(&container.name, container.container_type, hook, spec);
                 }
             }
         }
@@ -136,9 +160,15 @@ impl Auditor {
             return false;
         }
         let until = seconds_after(self.now, SETTLE_SECONDS);
-        let until = self.ledgers.pending.get(&pod.uid).map_or(until, |(until, _)| *until);
+        let until = self
+            .ledgers
+            .pending
+            .get(&pod.uid)
+            .map_or(until, |(until, _)| *until);
         self.timers.insert((until, Timer::Pending(pod.uid)));
-        self.ledgers.pending.insert(pod.uid, (until, Box::new(pod.clone())));
+        self.ledgers
+            .pending
+            .insert(pod.uid, (until, Box::new(pod.clone())));
         true
     }
 
@@ -160,12 +190,17 @@ impl Auditor {
 
     /// Ends a pod's wait for its owner, with what is known of it.
     pub(super) fn attribute_now(&mut self, uid: Uid) {
-        let Some((until, pod)) = self.ledgers.pending.remove(&uid) else { return };
+        let Some((until, pod)) = self.ledgers.pending.remove(&uid) else {
+            return;
+        };
         self.timers.remove(&(until, Timer::Pending(uid)));
         let workload = match self.owners.resolve(&pod.namespace, pod.controller.as_ref()) {
             Attribution::Known { target, uid } => self.workload(&pod.namespace, &target, uid),
             Attribution::Pending => {
-                let target = pod.controller.as_ref().map_or_else(WorkloadRef::bare_pods, provisional);
+                let target = pod
+                    .controller
+                    .as_ref()
+                    .map_or_else(WorkloadRef::bare_pods, provisional);
                 self.workload(&pod.namespace, &target, None)
             }
         };
@@ -181,8 +216,15 @@ impl Auditor {
     }
 
     pub(super) fn pod_ref(&self, open: &Open) -> PodRef {
-        let workload = open.workload.and_then(|id| self.owners.workloads().resolve(id)).map(|view| view.target());
-        let guess = || open.controller.as_ref().map_or_else(WorkloadRef::bare_pods, provisional);
+        let workload = open
+            .workload
+            .and_then(|id| self.owners.workloads().resolve(id))
+            .map(|view| view.target());
+        let guess = || {
+            open.controller
+                .as_ref()
+                .map_or_else(WorkloadRef::bare_pods, provisional)
+        };
         PodRef {
             namespace: open.case.namespace.clone(),
             name: open.case.name.clone(),
@@ -197,14 +239,27 @@ impl Auditor {
         self.write(workload, |ledger| ledger.settle_run(now, pod, run));
     }
 
-    pub(super) fn amend_run(&mut self, workload: WorkloadId, pod: &PodRef, before: &Run, after: &Run) {
+    pub(super) fn amend_run(
+        &mut self,
+        workload: WorkloadId,
+        pod: &PodRef,
+        before: &Run,
+        after: &Run,
+    ) {
         let now = self.now;
         self.write(workload, |ledger| ledger.amend_run(now, pod, before, after));
     }
 
-    pub(super) fn settle_termination(&mut self, workload: WorkloadId, pod: &PodRef, termination: &Termination) {
+    pub(super) fn settle_termination(
+        &mut self,
+        workload: WorkloadId,
+        pod: &PodRef,
+        termination: &Termination,
+    ) {
         let now = self.now;
-        self.write(workload, |ledger| ledger.settle_termination(now, pod, termination));
+        self.write(workload, |ledger| {
+            ledger.settle_termination(now, pod, termination)
+        });
     }
 
     pub(super) fn amend_termination(
@@ -215,14 +270,22 @@ impl Auditor {
         after: &Termination,
     ) {
         let now = self.now;
-        self.write(workload, |ledger| ledger.amend_termination(now, pod, before, after));
+        self.write(workload, |ledger| {
+            ledger.amend_termination(now, pod, before, after)
+        });
     }
 
     /// Hands the ledger what starts or stops now in one pod of it.
     pub(super) fn set_active(&mut self, workload: WorkloadId, uid: Uid, active: Vec<Active>) {
         let now = self.now;
-        let Some(kept) = self.ledgers.kept.get_mut(&workload) else { return };
-        let before = if active.is_empty() { kept.active.remove(&uid) } else { kept.active.insert(uid, active.clone()) };
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        let before = if active.is_empty() {
+            kept.active.remove(&uid)
+        } else {
+            kept.active.insert(uid, active.clone())
+        };
         if before.unwrap_or_default() == active {
             return;
         }
@@ -234,8 +297,14 @@ impl Auditor {
         self.ledgers.dirty.insert(workload);
     }
 
-    fn write(&mut self, workload: WorkloadId, change: impl FnOnce(&mut Ledger) -> Option<Incident>) {
-        let Some(kept) = self.ledgers.kept.get_mut(&workload) else { return };
+    fn write(
+        &mut self,
+        workload: WorkloadId,
+        change: impl FnOnce(&mut Ledger) -> Option<Incident>,
+    ) {
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
         let incident = change(&mut kept.ledger);
         self.ledgers.dirty.insert(workload);
         if let Some(incident) = incident {
@@ -245,7 +314,9 @@ impl Auditor {
     }
 
     fn tell(&mut self, workload: WorkloadId, incident: Incident) {
-        let Some(view) = self.owners.workloads().resolve(workload) else { return };
+        let Some(view) = self.owners.workloads().resolve(workload) else {
+            return;
+        };
         self.transitions.push_back(Transition::Incident {
             namespace: view.namespace.into(),
             target: view.target(),
@@ -255,9 +326,16 @@ impl Auditor {
     }
 
     fn rearm_ledger(&mut self, workload: WorkloadId) {
-        let Some(kept) = self.ledgers.kept.get_mut(&workload) else { return };
-        let empty_at = kept.empty_since.map(|since| seconds_after(since, EMPTY_SECONDS));
-        let next = [kept.ledger.next_deadline(), empty_at].into_iter().flatten().min();
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        let empty_at = kept
+            .empty_since
+            .map(|since| seconds_after(since, EMPTY_SECONDS));
+        let next = [kept.ledger.next_deadline(), empty_at]
+            .into_iter()
+            .flatten()
+            .min();
         if next == kept.timer {
             return;
         }
@@ -272,15 +350,24 @@ impl Auditor {
 
     pub(super) fn ledger_timeout(&mut self, workload: WorkloadId) {
         let now = self.now;
-        let Some(kept) = self.ledgers.kept.get_mut(&workload) else { return };
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
         kept.timer = None;
         kept.ledger.handle_timeout(now);
-        let empty = kept.empty_since.is_some_and(|since| seconds_after(since, EMPTY_SECONDS) <= now);
+        let empty = kept
+            .empty_since
+            .is_some_and(|since| seconds_after(since, EMPTY_SECONDS) <= now);
         if empty && kept.ledger.is_blank() {
             let key = kept.key.clone();
             self.ledgers.kept.remove(&workload);
             self.ledgers.dirty.remove(&workload);
-            if self.ledgers.views.get(&key).is_some_and(|(id, _)| *id == workload) {
+            if self
+                .ledgers
+                .views
+                .get(&key)
+                .is_some_and(|(id, _)| *id == workload)
+            {
                 self.ledgers.views.remove(&key);
                 self.ledgers.snapshot = None;
             }
@@ -306,13 +393,29 @@ impl Auditor {
     }
 
     pub(super) fn report_seen(&mut self, report: &ReportSeen) {
-        let ControllerRef { api_version, kind, name, .. } = &report.target;
-        let target = WorkloadRef { api_version: api_version.clone(), kind: kind.clone(), name: name.clone() };
+        let ControllerRef {
+            api_version,
+            kind,
+            name,
+            ..
+        } = &report.target;
+        let target = WorkloadRef {
+            api_version: api_version.clone(),
+            kind: kind.clone(),
+            name: name.clone(),
+        };
         let key = view_key(&report.namespace, &target);
-        let ids: Vec<WorkloadId> =
-            self.ledgers.kept.iter().filter(|(_, kept)| kept.key == key).map(|(id, _)| *id).collect();
+        let ids: Vec<WorkloadId> = self
+            .ledgers
+            .kept
+            .iter()
+            .filter(|(_, kept)| kept.key == key)
+            .map(|(id, _)| *id)
+            .collect();
         for id in ids {
-            let Some(kept) = self.ledgers.kept.get_mut(&id) else { continue };
+            let Some(kept) = self.ledgers.kept.get_mut(&id) else {
+                continue;
+            };
             kept.thresholds = report.thresholds;
             kept.ledger.set_thresholds(report.thresholds);
             self.ledgers.dirty.insert(id);
@@ -323,7 +426,11 @@ impl Auditor {
     /// A gap is told by every workload that had a pod starting or stopping in it.
     pub(super) fn gap_closed(&mut self, gap: &Gap) {
         let now = self.now;
-        let touched: BTreeSet<WorkloadId> = self.cases.values().filter_map(|open| open.workload).collect();
+        let touched: BTreeSet<WorkloadId> = self
+            .cases
+            .values()
+            .filter_map(|open| open.workload)
+            .collect();
         for workload in touched {
             if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
                 kept.ledger.add_gap(now, gap.clone());
@@ -341,15 +448,26 @@ impl Auditor {
     }
 
     pub(super) fn build_snapshot(&mut self) -> Arc<Snapshot> {
-        let unchanged = self.ledgers.dirty.is_empty().then(|| self.ledgers.snapshot.clone()).flatten();
+        let unchanged = self
+            .ledgers
+            .dirty
+            .is_empty()
+            .then(|| self.ledgers.snapshot.clone())
+            .flatten();
         if let Some(snapshot) = unchanged {
             return snapshot;
         }
         self.ledgers.revision += 1;
         let revision = self.ledgers.revision;
         for id in std::mem::take(&mut self.ledgers.dirty) {
-            let Some(kept) = self.ledgers.kept.get_mut(&id) else { continue };
-            let newest = self.ledgers.views.get(&kept.key).is_none_or(|(known, _)| *known == id || kept.pods > 0);
+            let Some(kept) = self.ledgers.kept.get_mut(&id) else {
+                continue;
+            };
+            let newest = self
+                .ledgers
+                .views
+                .get(&kept.key)
+                .is_none_or(|(known, _)| *known == id || kept.pods > 0);
             if newest {
                 let view = kept.ledger.view(self.now, revision);
                 self.ledgers.views.insert(kept.key.clone(), (id, view));
@@ -363,7 +481,12 @@ impl Auditor {
             gaps: self.gaps(),
             tracked_pods: self.roster.len(),
             open_cases: self.cases.len(),
-            workloads: self.ledgers.views.values().map(|(_, view)| Arc::clone(view)).collect(),
+            workloads: self
+                .ledgers
+                .views
+                .values()
+                .map(|(_, view)| Arc::clone(view))
+                .collect(),
             counters: self.counts.counters(),
         });
         self.ledgers.snapshot = Some(Arc::clone(&snapshot));
@@ -374,8 +497,15 @@ impl Auditor {
 impl Counts {
     fn counters(&self) -> Counters {
         let list = |counts: &BTreeMap<(&'static str, &'static str), u64>| {
-            counts.iter().map(|((left, right), count)| (*left, *right, *count)).collect()
+            counts
+                .iter()
+                .map(|((left, right), count)| (*left, *right, *count))
+                .collect()
         };
-        Counters { events: list(&self.events), verdicts: list(&self.verdicts), defects: list(&self.defects) }
+        Counters {
+            events: list(&self.events),
+            verdicts: list(&self.verdicts),
+            defects: list(&self.defects),
+        }
     }
 }

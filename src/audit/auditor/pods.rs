@@ -1,8 +1,8 @@
 //! What a pod's own stream does to the roster and to cases.
 
 use super::{Auditor, Open};
-use crate::audit::case::{Case, ContainerCase, Shown};
 use crate::audit::case::instance::Seen;
+use crate::audit::case::{Case, ContainerCase, Shown};
 use crate::audit::observation::{Phase, PodSeen, Uid};
 use crate::audit::owners::{Attribution, WorkloadId, provisional};
 use crate::audit::record::WorkloadRef;
@@ -18,15 +18,26 @@ pub(super) struct Resting {
 impl Resting {
     /// Folds a case in which everything is settled and every container runs or has ended.
     pub(super) fn of(case: &Case) -> Self {
-        let latest = |container: &ContainerCase| container.instances.all.last().map_or(0, |latest| latest.restart);
-        Self { restarts: case.containers.iter().map(latest).collect() }
+        let latest = |container: &ContainerCase| {
+            container
+                .instances
+                .all
+                .last()
+                .map_or(0, |latest| latest.restart)
+        };
+        Self {
+            restarts: case.containers.iter().map(latest).collect(),
+        }
     }
 }
 
 impl Auditor {
     pub(super) fn pod(&mut self, pod: &PodSeen) {
         let hooks = Hooks::declared_by(pod);
-        let known = self.roster.get(pod.uid).map(|row| (row.workload, row.phase));
+        let known = self
+            .roster
+            .get(pod.uid)
+            .map(|row| (row.workload, row.phase));
         let workload = match known {
             Some((workload, _)) if workload != WorkloadId::PENDING => workload,
             _ => self.attribute(pod),
@@ -83,10 +94,18 @@ impl Auditor {
     }
 
     fn observe_case(&mut self, pod: &PodSeen, phase_before: Option<Phase>) {
-        let seen = if self.pods_listed { Seen::Live } else { Seen::Listed };
+        let seen = if self.pods_listed {
+            Seen::Live
+        } else {
+            Seen::Listed
+        };
         let now = self.now;
         let resting = self.resting.remove(&pod.uid);
-        let workload = self.roster.get(pod.uid).map(|row| row.workload).filter(|id| *id != WorkloadId::PENDING);
+        let workload = self
+            .roster
+            .get(pod.uid)
+            .map(|row| row.workload)
+            .filter(|id| *id != WorkloadId::PENDING);
         let open = self.cases.entry(pod.uid).or_insert_with(|| {
             let mut case = Case::new(now, pod);
             case.phase = phase_before.unwrap_or(case.phase);
@@ -106,7 +125,10 @@ impl Auditor {
             Attribution::Known { target, uid } => self.workload(&pod.namespace, &target, uid),
             Attribution::Pending if self.wait_for_owner(pod) => WorkloadId::PENDING,
             Attribution::Pending => {
-                let target = pod.controller.as_ref().map_or_else(WorkloadRef::bare_pods, provisional);
+                let target = pod
+                    .controller
+                    .as_ref()
+                    .map_or_else(WorkloadRef::bare_pods, provisional);
                 self.workload(&pod.namespace, &target, None)
             }
         }
@@ -116,5 +138,9 @@ impl Auditor {
 /// Whether nothing can happen to the pod's hooks without its object changing first.
 pub(super) fn is_quiet(case: &Case) -> bool {
     let still = |shown: Shown| matches!(shown, Shown::Running | Shown::Terminated);
-    !case.is_deleted() && case.containers.iter().all(|container| still(container.shown) && !container.hook_events())
+    !case.is_deleted()
+        && case
+            .containers
+            .iter()
+            .all(|container| still(container.shown) && !container.hook_events())
 }

@@ -30,7 +30,13 @@ pub enum Absorbed {
 
 impl EventLine {
     fn new(event: &EventSeen) -> Self {
-        Self { name: event.name.clone(), reason: event.reason, note: event.note, count: 0, occurrences: Vec::new() }
+        Self {
+            name: event.name.clone(),
+            reason: event.reason,
+            note: event.note,
+            count: 0,
+            occurrences: Vec::new(),
+        }
     }
 
     /// Adds the occurrences between the highest count seen and this one.
@@ -43,15 +49,27 @@ impl EventLine {
         }
         let last = event.last_at.or(event.first_at).map(Moment::second);
         if self.count == 0 {
-            let first = event.named_at.map(Moment::exact).or_else(|| event.first_at.map(Moment::second)).or(last);
-            let Some(first) = first else { return Absorbed::Repeated };
+            let first = event
+                .named_at
+                .map(Moment::exact)
+                .or_else(|| event.first_at.map(Moment::second))
+                .or(last);
+            let Some(first) = first else {
+                return Absorbed::Repeated;
+            };
             self.push(first);
             self.count = 1;
         }
-        let Some(known) = self.occurrences.last().copied() else { return Absorbed::Repeated };
+        let Some(known) = self.occurrences.last().copied() else {
+            return Absorbed::Repeated;
+        };
         let last = last.unwrap_or(known).max(known);
         let between = Moment::between(known.earliest, last.latest);
-        for number in self.count + 1..=event.count.min(self.count.saturating_add(OCCURRENCES_KEPT as u32)) {
+        for number in self.count + 1
+            ..=event
+                .count
+                .min(self.count.saturating_add(OCCURRENCES_KEPT as u32))
+        {
             self.push(if number == event.count { last } else { between });
         }
         self.count = event.count;
@@ -105,14 +123,25 @@ impl EventLines {
     }
 
     /// All occurrences that fit, earliest first.
-    pub fn occurrences<'a>(&'a self, fits: impl Fn(EventReason, Note) -> bool) -> Vec<Occurrence<'a>> {
+    pub fn occurrences<'a>(
+        &'a self,
+        fits: impl Fn(EventReason, Note) -> bool,
+    ) -> Vec<Occurrence<'a>> {
         let mut found: Vec<_> = self
             .lines
             .iter()
             .filter(|line| fits(line.reason, line.note))
-            .flat_map(|line| line.occurrences.iter().map(move |at| Occurrence { at: *at, line }))
+            .flat_map(|line| {
+                line.occurrences
+                    .iter()
+                    .map(move |at| Occurrence { at: *at, line })
+            })
             .collect();
-        found.sort_by(|left, right| left.at.cmp(&right.at).then_with(|| left.line.name.cmp(&right.line.name)));
+        found.sort_by(|left, right| {
+            left.at
+                .cmp(&right.at)
+                .then_with(|| left.line.name.cmp(&right.line.name))
+        });
         found
     }
 
@@ -132,7 +161,10 @@ impl EventLines {
     #[must_use]
     pub fn first_after(&self, from: Moment) -> Option<Moment> {
         let found = self.occurrences(|_, _| true);
-        found.into_iter().map(|occurrence| occurrence.at).find(|at| at.latest >= from.latest)
+        found
+            .into_iter()
+            .map(|occurrence| occurrence.at)
+            .find(|at| at.latest >= from.latest)
     }
 
     #[must_use]
@@ -146,7 +178,15 @@ impl EventLines {
         self.lines
             .iter()
             .map(|line| {
-                if line.occurrences.last().is_some_and(|at| at.earliest <= until) { line.count } else { 1 }
+                if line
+                    .occurrences
+                    .last()
+                    .is_some_and(|at| at.earliest <= until)
+                {
+                    line.count
+                } else {
+                    1
+                }
             })
             .sum()
     }

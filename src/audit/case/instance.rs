@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use crate::audit::moment::Moment;
 use crate::audit::observation::{
-    ContainerStatusSeen, PostStartFailure, StateSeen, TerminatedReason, TerminatedSeen, WaitingReason,
+    ContainerStatusSeen, PostStartFailure, StateSeen, TerminatedReason, TerminatedSeen,
+    WaitingReason,
 };
 
 /// Facts of one instance of one container; each is set once and kept.
@@ -123,12 +124,20 @@ impl Instances {
 
     fn by_container_id(&self, container_id: Option<u64>) -> Option<u32> {
         let container_id = container_id?;
-        self.all.iter().rev().find(|known| known.container_id == Some(container_id)).map(|known| known.restart)
+        self.all
+            .iter()
+            .rev()
+            .find(|known| known.container_id == Some(container_id))
+            .map(|known| known.restart)
     }
 
     fn instance(&mut self, restart: u32) -> &mut Instance {
         let place = self.all.partition_point(|known| known.restart < restart);
-        if self.all.get(place).is_none_or(|known| known.restart != restart) {
+        if self
+            .all
+            .get(place)
+            .is_none_or(|known| known.restart != restart)
+        {
             self.all.insert(place, Instance::new(restart));
         }
         &mut self.all[place]

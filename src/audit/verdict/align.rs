@@ -35,7 +35,12 @@ pub struct Kill {
 
 impl Life {
     fn new(instance: Instance) -> Self {
-        Self { instance, started_event: None, post_start_failure: None, kills: Vec::new() }
+        Self {
+            instance,
+            started_event: None,
+            post_start_failure: None,
+            kills: Vec::new(),
+        }
     }
 
     /// When the container started: its `Started` Event, else its `startedAt`.
@@ -45,8 +50,13 @@ impl Life {
     }
 
     fn can_hold(&self, at: Moment, next: Option<&Self>) -> bool {
-        let begun = self.started().is_none_or(|started| started.earliest <= at.latest);
-        let end = self.instance.finished().or_else(|| next.and_then(Self::started));
+        let begun = self
+            .started()
+            .is_none_or(|started| started.earliest <= at.latest);
+        let end = self
+            .instance
+            .finished()
+            .or_else(|| next.and_then(Self::started));
         begun && end.is_none_or(|end| end.latest >= at.earliest)
     }
 }
@@ -54,7 +64,13 @@ impl Life {
 /// Joins the instances of a container with its Events, ascending by restart.
 #[must_use]
 pub fn lives(container: &ContainerCase) -> Vec<Life> {
-    let mut lives: Vec<Life> = container.instances.all.iter().cloned().map(Life::new).collect();
+    let mut lives: Vec<Life> = container
+        .instances
+        .all
+        .iter()
+        .cloned()
+        .map(Life::new)
+        .collect();
     for started in container.events.of(EventReason::Started) {
         place_start(&mut lives, started.at);
     }
@@ -63,16 +79,26 @@ pub fn lives(container: &ContainerCase) -> Vec<Life> {
         lives[place].post_start_failure.get_or_insert(failure.at);
     }
     for note in KILL_NOTES {
-        let kills = container.events.occurrences(|reason, found| reason == EventReason::Killing && found == *note);
+        let kills = container
+            .events
+            .occurrences(|reason, found| reason == EventReason::Killing && found == *note);
         for (place, kill) in places(&mut lives, &kills) {
             let event = Some(kill.line.name.clone());
-            lives[place].kills.push(Kill { at: kill.at, note: *note, event, failure: None });
+            lives[place].kills.push(Kill {
+                at: kill.at,
+                note: *note,
+                event,
+                failure: None,
+            });
         }
     }
     for life in &mut lives {
         life.kills.sort_by_key(|kill| kill.at);
     }
-    place_pre_stop_failures(&mut lives, &container.events.of(EventReason::FailedPreStopHook));
+    place_pre_stop_failures(
+        &mut lives,
+        &container.events.of(EventReason::FailedPreStopHook),
+    );
     lives
 }
 
@@ -95,7 +121,8 @@ fn place_start(lives: &mut Vec<Life>, at: Moment) {
     let fits = |life: &Life| {
         life.started_event.is_none()
             && life.instance.started().is_none_or(|started| {
-                at.latest >= started.earliest && at.earliest <= started.plus_seconds(LATER_SECONDS).latest
+                at.latest >= started.earliest
+                    && at.earliest <= started.plus_seconds(LATER_SECONDS).latest
             })
     };
     if let Some(life) = lives.iter_mut().find(|life| fits(life)) {
@@ -114,7 +141,10 @@ fn place_start(lives: &mut Vec<Life>, at: Moment) {
     }
 }
 
-fn places<'a>(lives: &mut Vec<Life>, occurrences: &[Occurrence<'a>]) -> Vec<(usize, Occurrence<'a>)> {
+fn places<'a>(
+    lives: &mut Vec<Life>,
+    occurrences: &[Occurrence<'a>],
+) -> Vec<(usize, Occurrence<'a>)> {
     if lives.is_empty() && !occurrences.is_empty() {
         lives.push(Life::new(Instance::new(0)));
     }
@@ -124,12 +154,18 @@ fn places<'a>(lives: &mut Vec<Life>, occurrences: &[Occurrence<'a>]) -> Vec<(usi
         let can_hold = |place: &usize| lives[*place].can_hold(occurrence.at, lives.get(place + 1));
         // A counted-up Event moves on to the next instance; another object may repeat the same one.
         let taken = |place: &usize| {
-            placed.iter().any(|(other, known)| other == place && known.line.name == occurrence.line.name)
+            placed
+                .iter()
+                .any(|(other, known)| other == place && known.line.name == occurrence.line.name)
         };
         let free = (from..lives.len()).find(|place| can_hold(place) && !taken(place));
         let place = free
             .or_else(|| (from..lives.len()).rev().find(can_hold))
-            .or_else(|| (from..lives.len()).rev().find(|place| begun_by(&lives[*place], occurrence.at)));
+            .or_else(|| {
+                (from..lives.len())
+                    .rev()
+                    .find(|place| begun_by(&lives[*place], occurrence.at))
+            });
         if let Some(place) = place {
             from = place;
             placed.push((place, *occurrence));
@@ -139,19 +175,24 @@ fn places<'a>(lives: &mut Vec<Life>, occurrences: &[Occurrence<'a>]) -> Vec<(usi
 }
 
 fn begun_by(life: &Life, at: Moment) -> bool {
-    life.started().is_none_or(|started| started.earliest <= at.latest)
+    life.started()
+        .is_none_or(|started| started.earliest <= at.latest)
 }
 
 /// A failure belongs to the latest stop begun before it that has none; without any `Killing` it tells
 /// of a stop whose own Event was lost.
 fn place_pre_stop_failures(lives: &mut Vec<Life>, failures: &[Occurrence<'_>]) {
     for failure in failures {
-        let mut kills: Vec<&mut Kill> = lives.iter_mut().flat_map(|life| life.kills.iter_mut()).collect();
+        let mut kills: Vec<&mut Kill> = lives
+            .iter_mut()
+            .flat_map(|life| life.kills.iter_mut())
+            .collect();
         kills.sort_by_key(|kill| kill.at);
         let begun = |kill: &Kill| kill.at.earliest <= failure.at.latest;
         let next_of = |place: usize, kills: &[&mut Kill]| kills.get(place + 1).map(|kill| kill.at);
         let place = (0..kills.len()).find(|place| {
-            let before_next = next_of(*place, &kills).is_none_or(|next| failure.at.earliest <= next.latest);
+            let before_next =
+                next_of(*place, &kills).is_none_or(|next| failure.at.earliest <= next.latest);
             begun(kills[*place]) && kills[*place].failure.is_none() && before_next
         });
         if let Some(place) = place {
@@ -160,7 +201,12 @@ fn place_pre_stop_failures(lives: &mut Vec<Life>, failures: &[Occurrence<'_>]) {
             let lost = places(lives, std::slice::from_ref(failure));
             if let Some((place, _)) = lost.first() {
                 let note = Note::StoppingContainer;
-                lives[*place].kills.push(Kill { at: failure.at, note, event: None, failure: Some(failure.at) });
+                lives[*place].kills.push(Kill {
+                    at: failure.at,
+                    note,
+                    event: None,
+                    failure: Some(failure.at),
+                });
             }
         }
     }

@@ -9,7 +9,11 @@ use crate::audit::record::Interval;
 
 /// A time to the millisecond where it is exact, to the second where it was cut.
 pub(super) fn time(at: Moment) -> String {
-    if at.is_exact() { format!("{:.3}", at.earliest) } else { stamp(at.earliest) }
+    if at.is_exact() {
+        format!("{:.3}", at.earliest)
+    } else {
+        stamp(at.earliest)
+    }
 }
 
 /// A whole-second stamp.
@@ -36,8 +40,15 @@ pub(super) fn end(ended: &Ended) -> Box<str> {
         TerminatedReason::RestartingAllContainers => ", RestartingAllContainers",
         _ => "",
     };
-    let at = ended.finished_at.map_or_else(|| "at an unknown time".to_owned(), |at| format!("at {}", stamp(at)));
-    format!("container finished {at} with exit code {}{reason}", ended.exit_code).into()
+    let at = ended.finished_at.map_or_else(
+        || "at an unknown time".to_owned(),
+        |at| format!("at {}", stamp(at)),
+    );
+    format!(
+        "container finished {at} with exit code {}{reason}",
+        ended.exit_code
+    )
+    .into()
 }
 
 /// The interval between two moments, cut at zero.

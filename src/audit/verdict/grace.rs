@@ -21,11 +21,17 @@ pub(super) struct Grace {
 
 impl Grace {
     fn certain(seconds: i64) -> Option<Self> {
-        Some(Self { seconds: seconds.max(1), certain: true })
+        Some(Self {
+            seconds: seconds.max(1),
+            certain: true,
+        })
     }
 
     fn likely(seconds: i64) -> Option<Self> {
-        Some(Self { seconds: seconds.max(1), certain: false })
+        Some(Self {
+            seconds: seconds.max(1),
+            certain: false,
+        })
     }
 }
 
@@ -33,7 +39,12 @@ impl Grace {
 pub(super) fn effective(view: &View<'_>, container: &ContainerCase, kill: &Kill) -> Option<Grace> {
     let own = view.case.grace_seconds;
     match kill.note {
-        Note::RestartAll => return Some(Grace { seconds: 0, certain: true }),
+        Note::RestartAll => {
+            return Some(Grace {
+                seconds: 0,
+                certain: true,
+            });
+        }
         Note::LivenessProbe if !deleted_before(view, kill) => {
             return Grace::certain(container.liveness_grace_seconds.unwrap_or(own));
         }
@@ -50,7 +61,9 @@ pub(super) fn effective(view: &View<'_>, container: &ContainerCase, kill: &Kill)
             _ => Grace::certain(own),
         };
     }
-    if deleted_before(view, kill) || (kill.note == Note::StoppingContainer && view.case.is_deleted()) {
+    if deleted_before(view, kill)
+        || (kill.note == Note::StoppingContainer && view.case.is_deleted())
+    {
         return of_deletion(view, kill);
     }
     Grace::certain(own)
@@ -60,9 +73,14 @@ pub(super) fn effective(view: &View<'_>, container: &ContainerCase, kill: &Kill)
 fn of_deletion(view: &View<'_>, kill: &Kill) -> Option<Grace> {
     let deletions = &view.case.stop.deletions;
     let first = deletions.first()?;
-    let mut grace = Grace { seconds: first.grace_seconds, certain: true };
+    let mut grace = Grace {
+        seconds: first.grace_seconds,
+        certain: true,
+    };
     for later in &deletions[1..] {
-        if later.grace_seconds >= grace.seconds || (later.grace_seconds == 0 && !view.case.stop.zeroed_while_running) {
+        if later.grace_seconds >= grace.seconds
+            || (later.grace_seconds == 0 && !view.case.stop.zeroed_while_running)
+        {
             continue;
         }
         let known_before = match later.after_begin {
@@ -81,5 +99,7 @@ fn of_deletion(view: &View<'_>, kill: &Kill) -> Option<Grace> {
 }
 
 fn deleted_before(view: &View<'_>, kill: &Kill) -> bool {
-    view.case.requested().is_some_and(|requested| requested.earliest <= kill.at.latest)
+    view.case
+        .requested()
+        .is_some_and(|requested| requested.earliest <= kill.at.latest)
 }

@@ -20,12 +20,20 @@ const PUBLISH_SECONDS: f64 = 5.0;
 
 pub(super) fn judge(view: &View<'_>, place: usize, runs: &mut Vec<Run>) {
     let container = &view.case.containers[place];
-    let Some(spec) = &container.post_start else { return };
+    let Some(spec) = &container.post_start else {
+        return;
+    };
     if container.container_type == ContainerType::Init {
         return;
     }
     for life in &view.lives[place] {
-        let question = Question { view, place, container, spec, life };
+        let question = Question {
+            view,
+            place,
+            container,
+            spec,
+            life,
+        };
         runs.extend(question.answer());
     }
 }
@@ -62,8 +70,16 @@ impl Question<'_> {
 
     /// The earliest of the three witnesses: two Events, and the waiting reason, which carries no time.
     fn failed_at(&self) -> Option<Option<Moment>> {
-        let killed = self.life.kills.iter().find(|kill| kill.note == Note::FailedPostStartHook).map(|kill| kill.at);
-        let exact = [self.life.post_start_failure, killed].into_iter().flatten().min_by_key(|at| (!at.is_exact(), *at));
+        let killed = self
+            .life
+            .kills
+            .iter()
+            .find(|kill| kill.note == Note::FailedPostStartHook)
+            .map(|kill| kill.at);
+        let exact = [self.life.post_start_failure, killed]
+            .into_iter()
+            .flatten()
+            .min_by_key(|at| (!at.is_exact(), *at));
         (exact.is_some() || self.life.instance.post_start_error).then_some(exact)
     }
 
@@ -76,21 +92,37 @@ impl Question<'_> {
         run.settled = instance.post_start_error
             || instance.has_ended()
             || self.view.case.gone_at.is_some()
-            || failed_at.is_some_and(|at| self.view.reached(seconds_after(at.latest, SETTLE_SECONDS)));
+            || failed_at
+                .is_some_and(|at| self.view.reached(seconds_after(at.latest, SETTLE_SECONDS)));
         run.duration = match (failed_at, self.life.started()) {
             (Some(failed_at), Some(started)) => evidence::interval(failed_at, started),
             _ => Interval::OPEN,
         };
         if let (Some(at), Some(started)) = (self.life.post_start_failure, self.life.started()) {
-            run.evidence.push(evidence::since("FailedPostStartHook", at, started, "the container started"));
+            run.evidence.push(evidence::since(
+                "FailedPostStartHook",
+                at,
+                started,
+                "the container started",
+            ));
         } else if let Some(at) = self.life.post_start_failure {
-            run.evidence.push(evidence::event("FailedPostStartHook", at));
+            run.evidence
+                .push(evidence::event("FailedPostStartHook", at));
         }
-        if let Some(kill) = self.life.kills.iter().find(|kill| kill.note == Note::FailedPostStartHook) {
-            run.evidence.push(evidence::event("Killing with message FailedPostStartHook", kill.at));
+        if let Some(kill) = self
+            .life
+            .kills
+            .iter()
+            .find(|kill| kill.note == Note::FailedPostStartHook)
+        {
+            run.evidence.push(evidence::event(
+                "Killing with message FailedPostStartHook",
+                kill.at,
+            ));
         }
         if instance.post_start_error {
-            run.evidence.push("state.waiting.reason was PostStartHookError".into());
+            run.evidence
+                .push("state.waiting.reason was PostStartHookError".into());
         }
         self.add_end(&mut run);
         run
@@ -103,7 +135,9 @@ impl Question<'_> {
             Some(PostStartFailure::Exit(code)) => Some(code),
             _ => None,
         };
-        if self.spec.handler == Handler::TCPSocket || instance.post_start_failure == Some(PostStartFailure::InvalidHandler) {
+        if self.spec.handler == Handler::TCPSocket
+            || instance.post_start_failure == Some(PostStartFailure::InvalidHandler)
+        {
             return (Reason::InvalidHandler, None);
         }
         if self.spec.handler == Handler::HTTPGet {
@@ -111,9 +145,15 @@ impl Question<'_> {
         }
         let ended_first = instance.ended.filter(|ended| {
             let finished = ended.moment();
-            finished.zip(failed_at).is_some_and(|(finished, failed)| finished.earliest <= failed.latest)
+            finished
+                .zip(failed_at)
+                .is_some_and(|(finished, failed)| finished.earliest <= failed.latest)
         });
-        if instance.ended.is_some_and(|ended| ended.reason == TerminatedReason::OOMKilled) && exit_code.is_none_or(|code| code == KILLED) {
+        if instance
+            .ended
+            .is_some_and(|ended| ended.reason == TerminatedReason::OOMKilled)
+            && exit_code.is_none_or(|code| code == KILLED)
+        {
             return (Reason::OOMKilled, exit_code);
         }
         let certainly_first = ended_first
@@ -134,21 +174,35 @@ impl Question<'_> {
     fn kubelet_restarted(&self) -> Option<Timestamp> {
         let started = self.life.started()?;
         let node = self.view.case.node.as_deref()?;
-        let until = match (self.life.instance.running_seen_at, self.first_stop(), self.life.instance.ended) {
+        let until = match (
+            self.life.instance.running_seen_at,
+            self.first_stop(),
+            self.life.instance.ended,
+        ) {
             (Some(running), _, _) => running,
             (None, Some(stop), _) => stop.latest,
             (None, None, Some(ended)) => ended.seen_at,
             (None, None, None) => self.view.case.gone_at.unwrap_or(self.view.now),
         };
-        self.view.world.nodes.kubelet_start_between(node, started, until)
+        self.view
+            .world
+            .nodes
+            .kubelet_start_between(node, started, until)
     }
 
     fn kubelet_lost_it(&self, restarted_at: Timestamp) -> Run {
         let mut run = self.run(Outcome::Unknown, None);
         run.reason = Some(Reason::KubeletRestarted);
         run.duration = Interval::OPEN;
-        run.settled = self.life.instance.running_seen_at.is_some() || self.life.instance.has_ended();
-        run.evidence.push(format!("kubelet started at {} before the container was shown as running", evidence::stamp(restarted_at)).into());
+        run.settled =
+            self.life.instance.running_seen_at.is_some() || self.life.instance.has_ended();
+        run.evidence.push(
+            format!(
+                "kubelet started at {} before the container was shown as running",
+                evidence::stamp(restarted_at)
+            )
+            .into(),
+        );
         run
     }
 
@@ -159,13 +213,34 @@ impl Question<'_> {
         let next = self.next_container_began();
         let stop = self.first_stop();
         let signs = [
-            next.map(|(at, lag_seconds)| Returned { at, lag_seconds, sign: Sign::NextContainer }),
-            stop.map(|at| Returned { at, lag_seconds: PUBLISH_SECONDS, sign: Sign::Stop }),
-            instance.running_seen_at.map(|at| Returned { at: Moment::exact(at), lag_seconds: PUBLISH_SECONDS, sign: Sign::Running }),
-            instance.finished().map(|at| Returned { at, lag_seconds: f64::INFINITY, sign: Sign::Ended }),
+            next.map(|(at, lag_seconds)| Returned {
+                at,
+                lag_seconds,
+                sign: Sign::NextContainer,
+            }),
+            stop.map(|at| Returned {
+                at,
+                lag_seconds: PUBLISH_SECONDS,
+                sign: Sign::Stop,
+            }),
+            instance.running_seen_at.map(|at| Returned {
+                at: Moment::exact(at),
+                lag_seconds: PUBLISH_SECONDS,
+                sign: Sign::Running,
+            }),
+            instance.finished().map(|at| Returned {
+                at,
+                lag_seconds: f64::INFINITY,
+                sign: Sign::Ended,
+            }),
         ];
-        let first = signs.into_iter().flatten().min_by_key(|sign| (sign.at.latest, sign.sign))?;
-        started.is_none_or(|started| first.at.latest >= started.earliest).then_some(first)
+        let first = signs
+            .into_iter()
+            .flatten()
+            .min_by_key(|sign| (sign.at.latest, sign.sign))?;
+        started
+            .is_none_or(|started| first.at.latest >= started.earliest)
+            .then_some(first)
     }
 
     /// The next container of the same pass begins right after this one's postStart returned.
@@ -177,10 +252,17 @@ impl Question<'_> {
         let same_pass = self.container.container_type == ContainerType::Container;
         let next = self.view.case.containers.get(self.place + 1)?;
         let at = next.events.occurrences(|reason, _| {
-            matches!(reason, EventReason::Pulling | EventReason::Pulled | EventReason::Created | EventReason::Started)
+            matches!(
+                reason,
+                EventReason::Pulling
+                    | EventReason::Pulled
+                    | EventReason::Created
+                    | EventReason::Started
+            )
         });
         let at = at.first()?.at;
-        (at.latest >= started.earliest).then_some((at, if same_pass { 1.0 } else { PUBLISH_SECONDS }))
+        (at.latest >= started.earliest)
+            .then_some((at, if same_pass { 1.0 } else { PUBLISH_SECONDS }))
     }
 
     fn first_stop(&self) -> Option<Moment> {
@@ -189,9 +271,16 @@ impl Question<'_> {
 
     fn succeeded(&self, returned: Returned) -> Run {
         let confirmed = self.life.instance.running_seen_at.is_some();
-        let confidence = if confirmed { Confidence::Confirmed } else { Confidence::Inferred };
+        let confidence = if confirmed {
+            Confidence::Confirmed
+        } else {
+            Confidence::Inferred
+        };
         let mut run = self.run(Outcome::Succeeded, Some(confidence));
-        run.settled = confirmed || self.view.absence_settled(self.life.instance.ended.map(|ended| ended.seen_at));
+        run.settled = confirmed
+            || self
+                .view
+                .absence_settled(self.life.instance.ended.map(|ended| ended.seen_at));
         run.duration = self.life.started().map_or(Interval::OPEN, |started| {
             let (shortest, longest) = returned.at.seconds_since(started);
             Interval::between_seconds(shortest - returned.lag_seconds, longest)
@@ -214,23 +303,39 @@ impl Question<'_> {
     fn running(&self) -> Option<Run> {
         let started = self.life.started_event?;
         let mut run = self.run(Outcome::Running, None);
-        let slow_at = seconds_after(started.latest, self.view.world.limits.post_start_slow_seconds);
+        let slow_at = seconds_after(
+            started.latest,
+            self.view.world.limits.post_start_slow_seconds,
+        );
         run.stuck = self.view.reached(slow_at);
         let so_far = evidence::interval(Moment::exact(self.view.now), started);
-        run.duration = Interval { min: so_far.min, max: None };
+        run.duration = Interval {
+            min: so_far.min,
+            max: None,
+        };
         run.evidence.push(evidence::event("Started", started));
-        run.evidence.push("the container is not shown as running yet".into());
+        run.evidence
+            .push("the container is not shown as running yet".into());
         let blocked: Vec<&str> = self.blocked().collect();
         if !blocked.is_empty() {
-            run.evidence.push(format!("containers waiting behind it: {}", blocked.join(", ")).into());
+            run.evidence
+                .push(format!("containers waiting behind it: {}", blocked.join(", ")).into());
         }
         Some(run)
     }
 
     /// Containers that cannot start before this one's postStart returns.
     fn blocked(&self) -> impl Iterator<Item = &str> {
-        let behind = self.view.case.containers.iter().enumerate().skip(self.place + 1);
-        behind.filter(|(place, _)| self.view.lives[*place].is_empty()).map(|(_, container)| &*container.name)
+        let behind = self
+            .view
+            .case
+            .containers
+            .iter()
+            .enumerate()
+            .skip(self.place + 1);
+        behind
+            .filter(|(place, _)| self.view.lives[*place].is_empty())
+            .map(|(_, container)| &*container.name)
     }
 
     fn unknown(&self, started: Moment) -> Run {
@@ -239,7 +344,8 @@ impl Question<'_> {
         run.settled = self.view.absence_settled(None);
         run.duration = Interval::OPEN;
         run.evidence.push(evidence::event("Started", started));
-        run.evidence.push("the pod's object went before the container was shown as running".into());
+        run.evidence
+            .push("the pod's object went before the container was shown as running".into());
         run
     }
 

@@ -19,7 +19,9 @@ const KILLED: i32 = 137;
 
 pub(super) fn judge(view: &View<'_>, place: usize, runs: &mut Vec<Run>) {
     let container = &view.case.containers[place];
-    let Some(spec) = &container.pre_stop else { return };
+    let Some(spec) = &container.pre_stop else {
+        return;
+    };
     if container.container_type == ContainerType::Init {
         return;
     }
@@ -28,14 +30,26 @@ pub(super) fn judge(view: &View<'_>, place: usize, runs: &mut Vec<Run>) {
             runs.extend(without_kill(view, container, spec, life));
         }
         for attempt in 0..life.kills.len() {
-            let delivery = Delivery { view, container, spec, life, kill: &life.kills[attempt], attempt };
+            let delivery = Delivery {
+                view,
+                container,
+                spec,
+                life,
+                kill: &life.kills[attempt],
+                attempt,
+            };
             runs.push(delivery.judge());
         }
     }
 }
 
 /// No stop was seen to begin: the container ended by itself, or its `Killing` was lost.
-fn without_kill(view: &View<'_>, container: &ContainerCase, spec: &HookSpec, life: &Life) -> Option<Run> {
+fn without_kill(
+    view: &View<'_>,
+    container: &ContainerCase,
+    spec: &HookSpec,
+    life: &Life,
+) -> Option<Run> {
     let instance = &life.instance;
     let mut run = blank(container, spec, life);
     if let Some(ended) = &instance.ended {
@@ -47,7 +61,8 @@ fn without_kill(view: &View<'_>, container: &ContainerCase, spec: &HookSpec, lif
             run.outcome = Outcome::Unknown;
             run.reason = Some(why_no_kill(view));
             run.trigger = view.trigger();
-            run.evidence.push("no Killing was seen for it after the pod was asked to stop".into());
+            run.evidence
+                .push("no Killing was seen for it after the pod was asked to stop".into());
         } else {
             run.outcome = Outcome::Skipped;
             let certain = match ended.reason {
@@ -55,15 +70,22 @@ fn without_kill(view: &View<'_>, container: &ContainerCase, spec: &HookSpec, lif
                 TerminatedReason::RestartingAllContainers => true,
                 _ => false,
             };
-            run.confidence = Some(if certain { Confidence::Confirmed } else { Confidence::Inferred });
+            run.confidence = Some(if certain {
+                Confidence::Confirmed
+            } else {
+                Confidence::Inferred
+            });
             run.settled = certain;
-            run.evidence.push("no Killing was seen for it: it ended by itself".into());
+            run.evidence
+                .push("no Killing was seen for it: it ended by itself".into());
             run.duration = Interval::ZERO;
         }
         run.settled = run.settled || view.absence_settled(Some(ended.seen_at));
         return Some(run);
     }
-    if view.case.gone_at.is_none() && !(instance.end_unknown && view.case.stop.all_ended_at.is_some()) {
+    if view.case.gone_at.is_none()
+        && !(instance.end_unknown && view.case.stop.all_ended_at.is_some())
+    {
         return None;
     }
     life.started()?;
@@ -71,13 +93,16 @@ fn without_kill(view: &View<'_>, container: &ContainerCase, spec: &HookSpec, lif
     run.reason = Some(termination::why_unseen(view));
     run.trigger = view.trigger();
     run.settled = view.absence_settled(view.case.stop.all_ended_at);
-    run.evidence.push("its end was not shown, and no Killing was seen for it".into());
+    run.evidence
+        .push("its end was not shown, and no Killing was seen for it".into());
     Some(run)
 }
 
 /// The container's end lies after the request: two clocks, both cut to a second.
 fn ended_after_request(view: &View<'_>, ended: &Ended) -> bool {
-    let Some(requested) = view.case.requested() else { return false };
+    let Some(requested) = view.case.requested() else {
+        return false;
+    };
     match ended.moment() {
         Some(finished) => finished.earliest > requested.earliest,
         None => true,
@@ -85,7 +110,11 @@ fn ended_after_request(view: &View<'_>, ended: &Ended) -> bool {
 }
 
 fn why_no_kill(view: &View<'_>) -> Reason {
-    if view.world.namespace_terminating { Reason::EventsRefused } else { Reason::NotObserved }
+    if view.world.namespace_terminating {
+        Reason::EventsRefused
+    } else {
+        Reason::NotObserved
+    }
 }
 
 /// One delivery: a stop that began, of a container with a preStop hook.
@@ -130,12 +159,14 @@ impl Delivery<'_> {
             run.confidence = Some(Confidence::Inferred);
             run.duration = Interval::ZERO;
             run.settled = self.view.absence_settled(self.ended_seen_at());
-            run.evidence.push("the container had ended before the stop began".into());
+            run.evidence
+                .push("the container had ended before the stop began".into());
         } else if let Some(failure) = self.kill.failure {
             self.failed(grace, failure, run);
         } else if let Some(next) = self.life.kills.get(self.attempt + 1) {
             self.superseded(next, run);
-        } else if let (Handler::Sleep, Some(seconds)) = (self.spec.handler, self.spec.sleep_seconds) {
+        } else if let (Handler::Sleep, Some(seconds)) = (self.spec.handler, self.spec.sleep_seconds)
+        {
             self.slept(grace, seconds, run);
         } else if self.spec.handler == Handler::TCPSocket {
             run.outcome = Outcome::Failed;
@@ -151,7 +182,10 @@ impl Delivery<'_> {
 
     /// `finishedAt` lies in an earlier second than `Killing`: no hook process ever existed.
     fn ended_before_it(&self) -> bool {
-        self.life.instance.finished().is_some_and(|finished| finished.is_before(self.kill.at))
+        self.life
+            .instance
+            .finished()
+            .is_some_and(|finished| finished.is_before(self.kill.at))
     }
 
     /// `FailedPreStopHook`: a late one tells of an overrun, an early one of a failure or of a main
@@ -177,10 +211,15 @@ impl Delivery<'_> {
             if shortest >= limit || (longest >= limit && self.ended_at_limit(limit)) {
                 run.outcome = self.overrun(grace);
                 let certain = shortest >= limit && grace.certain && stop_known;
-                run.confidence = Some(if certain { Confidence::Confirmed } else { Confidence::Inferred });
+                run.confidence = Some(if certain {
+                    Confidence::Confirmed
+                } else {
+                    Confidence::Inferred
+                });
                 run.duration = Interval::between_seconds(limit, longest);
                 run.settled = true;
-                run.evidence.push(format!("the grace was {} s", grace.seconds).into());
+                run.evidence
+                    .push(format!("the grace was {} s", grace.seconds).into());
                 return;
             }
         }
@@ -195,11 +234,18 @@ impl Delivery<'_> {
 
     /// With whole-second stamps on both sides: the container went at or after the end of the grace.
     fn ended_at_limit(&self, limit: f64) -> bool {
-        self.life.instance.finished().is_some_and(|finished| finished.seconds_since(self.kill.at).1 >= limit)
+        self.life
+            .instance
+            .finished()
+            .is_some_and(|finished| finished.seconds_since(self.kill.at).1 >= limit)
     }
 
     fn overrun(&self, grace: Grace) -> Outcome {
-        if grace.seconds < self.view.case.grace_seconds { Outcome::CutShort } else { Outcome::Overran }
+        if grace.seconds < self.view.case.grace_seconds {
+            Outcome::CutShort
+        } else {
+            Outcome::Overran
+        }
     }
 
     fn failed_early(&self, failure: Moment, run: &mut Run) {
@@ -211,8 +257,11 @@ impl Delivery<'_> {
             return;
         };
         run.settled = true;
-        let by_itself = ended.exit_code == 0 || ended.exit_code == 128 + i32::from(self.container.stop_signal);
-        let Some(finished) = ended.moment() else { return };
+        let by_itself =
+            ended.exit_code == 0 || ended.exit_code == 128 + i32::from(self.container.stop_signal);
+        let Some(finished) = ended.moment() else {
+            return;
+        };
         if finished.is_before(failure) {
             run.outcome = Outcome::Interrupted;
             run.confidence = Some(Confidence::Confirmed);
@@ -222,14 +271,26 @@ impl Delivery<'_> {
             if oom && !by_itself || !by_itself && ended.exit_code != KILLED {
                 run.outcome = Outcome::Interrupted;
                 run.reason = Some(self.interruption(&ended, by_itself));
-                run.evidence.push("the other reading: the hook failed first, within the same second".into());
+                run.evidence.push(
+                    "the other reading: the hook failed first, within the same second".into(),
+                );
             } else {
-                run.reason = Some(if oom { Reason::OOMKilled } else { Reason::Unspecified });
-                run.evidence.push("the other reading: the main process left first, within the same second".into());
+                run.reason = Some(if oom {
+                    Reason::OOMKilled
+                } else {
+                    Reason::Unspecified
+                });
+                run.evidence.push(
+                    "the other reading: the main process left first, within the same second".into(),
+                );
             }
         } else {
             let outlived = finished.seconds_since(failure).0 >= 1.0;
-            run.confidence = Some(if outlived { Confidence::Confirmed } else { Confidence::Inferred });
+            run.confidence = Some(if outlived {
+                Confidence::Confirmed
+            } else {
+                Confidence::Inferred
+            });
             if ended.reason == TerminatedReason::OOMKilled && by_itself {
                 run.reason = Some(Reason::OOMKilled);
             }
@@ -249,28 +310,47 @@ impl Delivery<'_> {
         run.settled = true;
         let (_, longest) = next.at.seconds_since(self.kill.at);
         run.duration = Interval::between_seconds(0.0, longest);
-        if self.life.kills.get(self.attempt + 1).and_then(|_| self.restart_before(next)).is_some() {
+        if self
+            .life
+            .kills
+            .get(self.attempt + 1)
+            .and_then(|_| self.restart_before(next))
+            .is_some()
+        {
             run.outcome = Outcome::Unknown;
             run.reason = Some(Reason::KubeletRestarted);
-            run.evidence.push("its kubelet restarted before the hook was seen to end".into());
+            run.evidence
+                .push("its kubelet restarted before the hook was seen to end".into());
         } else {
             run.outcome = Outcome::Succeeded;
             run.confidence = Some(Confidence::Inferred);
-            run.evidence.push("the stop was begun again, and no failure was seen of this delivery".into());
+            run.evidence
+                .push("the stop was begun again, and no failure was seen of this delivery".into());
         }
     }
 
     fn restart_before(&self, next: &Kill) -> Option<Timestamp> {
         let node = self.view.case.node.as_deref()?;
-        self.view.world.nodes.kubelet_start_between(node, self.kill.at, next.at.latest)
+        self.view
+            .world
+            .nodes
+            .kubelet_start_between(node, self.kill.at, next.at.latest)
     }
 
     /// Why this delivery is not the first to its instance.
     fn repeats(&self) -> Option<AttemptReason> {
         let before = self.attempt.checked_sub(1)?;
         let node = self.view.case.node.as_deref().unwrap_or_default();
-        let restarted = self.view.world.nodes.kubelet_start_between(node, self.life.kills[before].at, self.kill.at.latest);
-        Some(if restarted.is_some() { AttemptReason::KubeletRestarted } else { AttemptReason::Retried })
+        let restarted = self.view.world.nodes.kubelet_start_between(
+            node,
+            self.life.kills[before].at,
+            self.kill.at.latest,
+        );
+        Some(if restarted.is_some() {
+            AttemptReason::KubeletRestarted
+        } else {
+            AttemptReason::Retried
+        })
     }
 
     /// A `sleep` is a timer in the kubelet: its length is known, its failure is not possible.
@@ -292,16 +372,34 @@ impl Delivery<'_> {
             run.outcome = Outcome::Succeeded;
             let outlived = ended.is_some_and(|ended| ended.latest >= over_at.earliest);
             let certain = outlived && grace.certain && self.kill.event.is_some();
-            run.confidence = Some(if certain { Confidence::Confirmed } else { Confidence::Inferred });
+            run.confidence = Some(if certain {
+                Confidence::Confirmed
+            } else {
+                Confidence::Inferred
+            });
             run.duration = Interval::between_seconds(seconds as f64, seconds as f64);
         } else {
             run.outcome = self.overrun(grace);
             let certain = seconds > grace.seconds && grace.certain && ended.is_some();
-            run.confidence = Some(if certain { Confidence::Confirmed } else { Confidence::Inferred });
-            run.duration = Interval { min: std::time::Duration::from_secs(grace.seconds.unsigned_abs()), max: None };
+            run.confidence = Some(if certain {
+                Confidence::Confirmed
+            } else {
+                Confidence::Inferred
+            });
+            run.duration = Interval {
+                min: std::time::Duration::from_secs(grace.seconds.unsigned_abs()),
+                max: None,
+            };
         }
-        run.evidence.push(format!("the hook sleeps {seconds} s, the grace was {} s", grace.seconds).into());
-        run.settled = ended.is_some() || self.view.case.gone_at.is_some() && self.view.absence_settled(None);
+        run.evidence.push(
+            format!(
+                "the hook sleeps {seconds} s, the grace was {} s",
+                grace.seconds
+            )
+            .into(),
+        );
+        run.settled =
+            ended.is_some() || self.view.case.gone_at.is_some() && self.view.absence_settled(None);
         if ended.is_none() && self.view.case.gone_at.is_some() && seconds < grace.seconds {
             run.outcome = Outcome::Unknown;
             run.confidence = None;
@@ -313,7 +411,11 @@ impl Delivery<'_> {
     fn kubelet_restarted_before(&self, until: Timestamp) -> bool {
         let node = self.view.case.node.as_deref().unwrap_or_default();
         let until = self.ended_seen_at().unwrap_or(until);
-        self.view.world.nodes.kubelet_start_between(node, self.kill.at, until).is_some()
+        self.view
+            .world
+            .nodes
+            .kubelet_start_between(node, self.kill.at, until)
+            .is_some()
     }
 
     fn open_or_unknown(&self, over: bool, run: &mut Run) {
@@ -349,7 +451,9 @@ impl Delivery<'_> {
             return;
         };
         run.settled = self.view.absence_settled(Some(ended.seen_at));
-        let longest = ended.moment().map(|finished| finished.seconds_since(self.kill.at).1);
+        let longest = ended
+            .moment()
+            .map(|finished| finished.seconds_since(self.kill.at).1);
         let limit = grace.map(|grace| grace.seconds as f64);
         run.duration = match (longest, limit) {
             (Some(longest), Some(limit)) => Interval::between_seconds(0.0, longest.min(limit)),
@@ -362,16 +466,29 @@ impl Delivery<'_> {
             return;
         }
         run.confidence = Some(Confidence::Inferred);
-        let shortest = ended.moment().map_or(0.0, |finished| finished.seconds_since(self.kill.at).0);
+        let shortest = ended
+            .moment()
+            .map_or(0.0, |finished| finished.seconds_since(self.kill.at).0);
         let grace_and_two = grace.filter(|grace| shortest > grace.seconds as f64 + 1.0);
         if let Some(grace) = grace_and_two.filter(|_| ended.exit_code == KILLED && self.alone()) {
             run.outcome = self.overrun(grace);
-            run.duration = Interval::between_seconds(grace.seconds as f64, longest.unwrap_or_default());
-            run.evidence.push(format!("it was killed 2 s after its grace of {} s, as after a hook that overran", grace.seconds).into());
-            run.evidence.push("the other reading: the hook ended in time and the process ignored its signal".into());
+            run.duration =
+                Interval::between_seconds(grace.seconds as f64, longest.unwrap_or_default());
+            run.evidence.push(
+                format!(
+                    "it was killed 2 s after its grace of {} s, as after a hook that overran",
+                    grace.seconds
+                )
+                .into(),
+            );
+            run.evidence.push(
+                "the other reading: the hook ended in time and the process ignored its signal"
+                    .into(),
+            );
         } else {
             run.outcome = Outcome::Succeeded;
-            run.evidence.push("no FailedPreStopHook was seen while watching".into());
+            run.evidence
+                .push("no FailedPreStopHook was seen while watching".into());
         }
     }
 
@@ -403,7 +520,8 @@ impl Delivery<'_> {
 
     /// The object is gone, or shows an end that says nothing.
     fn end_cannot_come(&self) -> bool {
-        self.view.case.gone_at.is_some() || self.life.instance.end_unknown && self.view.case.stop.all_ended_at.is_some()
+        self.view.case.gone_at.is_some()
+            || self.life.instance.end_unknown && self.view.case.stop.all_ended_at.is_some()
     }
 
     fn ended_seen_at(&self) -> Option<Timestamp> {
