@@ -9,6 +9,10 @@ mod cases;
 mod events;
 mod ledgers;
 mod pods;
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -291,14 +295,11 @@ impl Auditor {
             .or(event.last_at)
             .or(event.first_at);
         let Some(at) = at else { return };
-        match event.reason {
-            EventReason::Starting if event.note == Note::StartingKubelet && event.from_kubelet => {
-                if self.nodes.kubelet_started(name, at) {
-                    self.touch_node(name);
-                }
-            }
-            EventReason::Shutdown => self.nodes.shutdown(name, at),
-            _ => {}
+        let starts = event.reason == EventReason::Starting && event.note == Note::StartingKubelet;
+        if starts && event.from_kubelet && self.nodes.kubelet_started(name, at) {
+            self.touch_node(name);
+        } else if event.reason == EventReason::Shutdown {
+            self.nodes.shutdown(name, at);
         }
     }
 }

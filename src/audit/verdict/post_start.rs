@@ -295,7 +295,11 @@ impl Question<'_> {
             Sign::Running => "the container was shown as running, which a kubelet does only after postStart returned".into(),
             Sign::Ended => "the container ended by itself and no failure was seen".into(),
         });
-        self.add_end(&mut run);
+        if confirmed {
+            run.container_exit_code = None;
+        } else {
+            self.add_end(&mut run);
+        }
         run
     }
 

@@ -268,7 +268,7 @@ impl Delivery<'_> {
             run.reason = Some(self.interruption(&ended, by_itself));
         } else if finished.earliest <= failure.latest {
             let oom = ended.reason == TerminatedReason::OOMKilled;
-            if oom && !by_itself || !by_itself && ended.exit_code != KILLED {
+            if !by_itself && (oom || ended.exit_code != KILLED) {
                 run.outcome = Outcome::Interrupted;
                 run.reason = Some(self.interruption(&ended, by_itself));
                 run.evidence.push(

@@ -439,7 +439,7 @@ fn spent(view: &View<'_>, runs: &[Run], requested: Moment) -> Spent {
     let run = runs
         .iter()
         .rfind(|run| run.hook == Hook::PreStop && run.container == container.name);
-    let hook = run.map_or(Interval::ZERO, |run| cut(run));
+    let hook = run.map_or(Interval::ZERO, cut);
     let whole = evidence::interval(finished, begun);
     let shutdown = Interval {
         min: whole.min.saturating_sub(hook.max.unwrap_or(whole.min)),
