@@ -1,10 +1,12 @@
 //! The state machine: observations in, transitions and snapshots out.
 //!
+//! - `attribution`: whose pod it is.
 //! - `pods`: what a pod's own stream does to the roster and to cases.
 //! - `events`: which case an Event belongs to, and which wait for theirs.
 //! - `cases`: a case judged, settled, amended, closed.
 //! - `ledgers`: what stays per workload, and the snapshot of it.
 
+mod attribution;
 mod cases;
 mod events;
 mod ledgers;
@@ -22,7 +24,7 @@ use jiff::Timestamp;
 use super::gap::Gaps;
 use super::nodes::Nodes;
 use super::observation::{
-    EventReason, EventSeen, Note, Observation, Resource, Stream, Subject, Thresholds, Uid,
+    EventReason, EventSeen, Note, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
 };
 use super::owners::{Owners, WorkloadId};
 use super::record::{Gap, Incident, PodReport, WorkloadRef};
@@ -82,6 +84,8 @@ pub struct Auditor {
     /// A static pod's Events carry the uid of its manifest.
     mirrors: BTreeMap<Uid, Uid>,
     ledgers: Ledgers,
+    /// Pods whose ReplicaSet or Job was not seen yet, and until when they wait.
+    pending: BTreeMap<Uid, (Timestamp, Box<PodSeen>)>,
     timers: BTreeSet<(Timestamp, Timer)>,
     transitions: VecDeque<Transition>,
     counts: Counts,
@@ -131,6 +135,7 @@ impl Auditor {
             early_count: 0,
             mirrors: BTreeMap::new(),
             ledgers: Ledgers::default(),
+            pending: BTreeMap::new(),
             timers: BTreeSet::new(),
             transitions: VecDeque::new(),
             counts: Counts::default(),

@@ -3,6 +3,7 @@
 //! - `align`: which Event tells of which container instance?
 //! - `grace`: what time did the kubelet really allow?
 //! - `post_start`, `pre_stop`: did the hook run, and what became of it?
+//! - `skipped`: did the container end without its preStop?
 //! - `termination`: how did the pod end, and what took the time?
 //! - `holding`: what holds the pod now?
 
@@ -12,6 +13,7 @@ mod grace;
 mod holding;
 mod post_start;
 mod pre_stop;
+mod skipped;
 mod termination;
 
 use std::cell::Cell;

@@ -5,21 +5,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::cases::Open;
 use super::{Auditor, Counts, Timer, Transition};
 use crate::audit::ledger::{Ledger, Readiness};
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{ControllerRef, PodSeen, ReportSeen, Thresholds, Uid};
-use crate::audit::owners::{Attribution, WorkloadId, provisional};
+use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, Incident, PodRef, Run, Termination, WorkloadRef};
-use crate::audit::roster::Hooks;
 use crate::audit::snapshot::{Active, Counters, Snapshot, Workload};
-use crate::audit::verdict::SETTLE_SECONDS;
 
 /// A workload without pods, hooks and incidents is forgotten after this long.
 const EMPTY_SECONDS: i64 = 900;
-/// Pods whose owner was not seen yet; beyond it they are told under the name their reference gives.
-const PENDING_MAX: usize = 10_000;
 
 /// Ledgers by workload, and the views made of them.
 #[derive(Debug, Default)]
@@ -29,8 +24,6 @@ pub(super) struct Ledgers {
     views: BTreeMap<ViewKey, (WorkloadId, Arc<Workload>)>,
     revision: u64,
     snapshot: Option<Arc<Snapshot>>,
-    /// Pods whose ReplicaSet or Job was not seen yet, and until when they wait.
-    pending: BTreeMap<Uid, (Timestamp, Box<PodSeen>)>,
     /// Thresholds that a user set, also for workloads that have no ledger yet.
     reports: BTreeMap<ViewKey, Thresholds>,
 }
@@ -152,86 +145,6 @@ impl Auditor {
             }
         }
         self.ledgers.dirty.insert(workload);
-    }
-
-    /// Keeps a pod whose owner was not seen yet, for a bounded time.
-    pub(super) fn wait_for_owner(&mut self, pod: &PodSeen) -> bool {
-        if self.ledgers.pending.len() >= PENDING_MAX {
-            return false;
-        }
-        let until = seconds_after(self.now, SETTLE_SECONDS);
-        let until = self
-            .ledgers
-            .pending
-            .get(&pod.uid)
-            .map_or(until, |(until, _)| *until);
-        self.timers.insert((until, Timer::Pending(pod.uid)));
-        self.ledgers
-            .pending
-            .insert(pod.uid, (until, Box::new(pod.clone())));
-        true
-    }
-
-    /// An owner was seen: pods that waited for it have a workload now.
-    pub(super) fn attribute_pending(&mut self) {
-        let known: Vec<Uid> = self
-            .ledgers
-            .pending
-            .iter()
-            .filter(|(_, (_, pod))| {
-                self.owners.resolve(&pod.namespace, pod.controller.as_ref()) != Attribution::Pending
-            })
-            .map(|(uid, _)| *uid)
-            .collect();
-        for uid in known {
-            self.attribute_now(uid);
-        }
-    }
-
-    /// Ends a pod's wait for its owner, with what is known of it.
-    pub(super) fn attribute_now(&mut self, uid: Uid) {
-        let Some((until, pod)) = self.ledgers.pending.remove(&uid) else {
-            return;
-        };
-        self.timers.remove(&(until, Timer::Pending(uid)));
-        let workload = match self.owners.resolve(&pod.namespace, pod.controller.as_ref()) {
-            Attribution::Known { target, uid } => self.workload(&pod.namespace, &target, uid),
-            Attribution::Pending => {
-                let target = pod
-                    .controller
-                    .as_ref()
-                    .map_or_else(WorkloadRef::bare_pods, provisional);
-                self.workload(&pod.namespace, &target, None)
-            }
-        };
-        if self.roster.get(uid).is_some() {
-            self.roster.upsert(&pod, workload, Hooks::declared_by(&pod));
-            self.ledgers.pod_came(workload);
-        }
-        self.declare(workload, &pod);
-        if let Some(open) = self.cases.get_mut(&uid) {
-            open.workload = Some(workload);
-        }
-        self.touch(uid);
-    }
-
-    pub(super) fn pod_ref(&self, open: &Open) -> PodRef {
-        let workload = open
-            .workload
-            .and_then(|id| self.owners.workloads().resolve(id))
-            .map(|view| view.target());
-        let guess = || {
-            open.controller
-                .as_ref()
-                .map_or_else(WorkloadRef::bare_pods, provisional)
-        };
-        PodRef {
-            namespace: open.case.namespace.clone(),
-            name: open.case.name.clone(),
-            uid: open.case.uid,
-            node: open.case.node.clone(),
-            workload: workload.unwrap_or_else(guess),
-        }
     }
 
     pub(super) fn settle_run(&mut self, workload: WorkloadId, pod: &PodRef, run: &Run) {

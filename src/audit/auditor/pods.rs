@@ -4,8 +4,7 @@ use super::{Auditor, Open};
 use crate::audit::case::instance::Seen;
 use crate::audit::case::{Case, ContainerCase, Shown};
 use crate::audit::observation::{Phase, PodSeen, Uid};
-use crate::audit::owners::{Attribution, WorkloadId, provisional};
-use crate::audit::record::WorkloadRef;
+use crate::audit::owners::WorkloadId;
 use crate::audit::roster::{Hooks, Upserted};
 
 /// What is kept of a pod with hooks while nothing happens to it.
@@ -118,20 +117,6 @@ impl Auditor {
         }
         self.take_early(pod.uid);
         self.touch(pod.uid);
-    }
-
-    fn attribute(&mut self, pod: &PodSeen) -> WorkloadId {
-        match self.owners.resolve(&pod.namespace, pod.controller.as_ref()) {
-            Attribution::Known { target, uid } => self.workload(&pod.namespace, &target, uid),
-            Attribution::Pending if self.wait_for_owner(pod) => WorkloadId::PENDING,
-            Attribution::Pending => {
-                let target = pod
-                    .controller
-                    .as_ref()
-                    .map_or_else(WorkloadRef::bare_pods, provisional);
-                self.workload(&pod.namespace, &target, None)
-            }
-        }
     }
 }
 

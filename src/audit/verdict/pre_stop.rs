@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::align::{Kill, Life};
 use super::grace::{self, Grace};
-use super::{View, evidence, termination};
+use super::{View, evidence, skipped, termination};
 use crate::audit::case::ContainerCase;
 use crate::audit::case::instance::Ended;
 use crate::audit::moment::Moment;
@@ -27,7 +27,7 @@ pub(super) fn judge(view: &View<'_>, place: usize, runs: &mut Vec<Run>) {
     }
     for life in &view.lives[place] {
         if life.kills.is_empty() {
-            runs.extend(without_kill(view, container, spec, life));
+            runs.extend(skipped::judge(view, container, spec, life));
         }
         for attempt in 0..life.kills.len() {
             let delivery = Delivery {
@@ -40,80 +40,6 @@ pub(super) fn judge(view: &View<'_>, place: usize, runs: &mut Vec<Run>) {
             };
             runs.push(delivery.judge());
         }
-    }
-}
-
-/// No stop was seen to begin: the container ended by itself, or its `Killing` was lost.
-fn without_kill(
-    view: &View<'_>,
-    container: &ContainerCase,
-    spec: &HookSpec,
-    life: &Life,
-) -> Option<Run> {
-    let instance = &life.instance;
-    let mut run = blank(container, spec, life);
-    if let Some(ended) = &instance.ended {
-        if instance.preexisting {
-            return None;
-        }
-        run.evidence.push(evidence::end(ended));
-        if ended_after_request(view, ended) {
-            run.outcome = Outcome::Unknown;
-            run.reason = Some(why_no_kill(view));
-            run.trigger = view.trigger();
-            run.evidence
-                .push("no Killing was seen for it after the pod was asked to stop".into());
-        } else {
-            run.outcome = Outcome::Skipped;
-            let certain = match ended.reason {
-                TerminatedReason::OOMKilled => !view.case.is_deleted(),
-                TerminatedReason::RestartingAllContainers => true,
-                _ => false,
-            };
-            run.confidence = Some(if certain {
-                Confidence::Confirmed
-            } else {
-                Confidence::Inferred
-            });
-            run.settled = certain;
-            run.evidence
-                .push("no Killing was seen for it: it ended by itself".into());
-            run.duration = Interval::ZERO;
-        }
-        run.settled = run.settled || view.absence_settled(Some(ended.seen_at));
-        return Some(run);
-    }
-    if view.case.gone_at.is_none()
-        && !(instance.end_unknown && view.case.stop.all_ended_at.is_some())
-    {
-        return None;
-    }
-    life.started()?;
-    run.outcome = Outcome::Unknown;
-    run.reason = Some(termination::why_unseen(view));
-    run.trigger = view.trigger();
-    run.settled = view.absence_settled(view.case.stop.all_ended_at);
-    run.evidence
-        .push("its end was not shown, and no Killing was seen for it".into());
-    Some(run)
-}
-
-/// The container's end lies after the request: two clocks, both cut to a second.
-fn ended_after_request(view: &View<'_>, ended: &Ended) -> bool {
-    let Some(requested) = view.case.requested() else {
-        return false;
-    };
-    match ended.moment() {
-        Some(finished) => finished.earliest > requested.earliest,
-        None => true,
-    }
-}
-
-fn why_no_kill(view: &View<'_>) -> Reason {
-    if view.world.namespace_terminating {
-        Reason::EventsRefused
-    } else {
-        Reason::NotObserved
     }
 }
 
@@ -536,7 +462,7 @@ impl Delivery<'_> {
     }
 }
 
-fn blank(container: &ContainerCase, spec: &HookSpec, life: &Life) -> Run {
+pub(super) fn blank(container: &ContainerCase, spec: &HookSpec, life: &Life) -> Run {
     Run {
         container: container.name.clone(),
         container_type: container.container_type,
