@@ -1,3 +1,4 @@
 //! Audits container lifecycle hooks.
 
 pub mod audit;
+pub mod report;
