@@ -16,7 +16,9 @@ mod quantile;
 pub mod table;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
 
 /// What a report tells, in whatever order it was found.
 #[derive(Debug, Clone, Default)]

@@ -17,7 +17,7 @@ use crate::audit::words::{
 };
 
 /// One pod force-killed in its preStop, one bare pod whose postStart runs, and a gap; unsorted.
-pub(super) fn contents() -> Contents {
+pub(crate) fn contents() -> Contents {
     Contents {
         observed_from: Some(at("2026-11-22T16:00:00Z")),
         observed_to: Some(at("2026-11-22T16:10:00.5Z")),
@@ -32,12 +32,12 @@ pub(super) fn contents() -> Contents {
     }
 }
 
-pub(super) fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
 /// A pod of Deployment `web` with one preStop that overran.
-pub(super) fn killed_pod() -> PodReport {
+pub(crate) fn killed_pod() -> PodReport {
     PodReport {
         pod: PodRef {
             namespace: "shop".into(),
@@ -72,7 +72,7 @@ pub(super) fn killed_pod() -> PodReport {
 }
 
 /// A bare pod whose postStart has not returned.
-pub(super) fn starting_pod() -> PodReport {
+pub(crate) fn starting_pod() -> PodReport {
     PodReport {
         pod: PodRef {
             namespace: "default".into(),
@@ -201,7 +201,7 @@ fn bare_pods() -> Workload {
 }
 
 /// A workload of which nothing was seen.
-pub(super) fn empty_workload(namespace: &str, target: WorkloadRef) -> Workload {
+pub(crate) fn empty_workload(namespace: &str, target: WorkloadRef) -> Workload {
     Workload {
         revision: 1,
         namespace: namespace.into(),

@@ -106,7 +106,8 @@ fn a_workload_has_the_shapes_of_the_status() {
         "incidents": [{
             "time": "2026-11-22T16:02:32.000000000Z", "type": "PreStopOverran",
             "pod": "web-6d5f8c7b9-x2x7k", "container": "app", "hook": "PreStop", "cause": null,
-            "reason": "Unspecified", "confidence": "Inferred", "durationSeconds": 31,
+            "reason": "Unspecified", "confidence": "Inferred",
+            "durationSeconds": {"min": 29.635, "max": 30.5},
             "graceSeconds": 30, "exitCode": 137,
             "evidence": ["still running when the grace of 30 s ended"],
         }],

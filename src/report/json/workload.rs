@@ -1,9 +1,11 @@
 //! One workload: the lists of its status, unbounded.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::value::{Time, known};
-use crate::audit::record::{self, Interval};
+use super::value::{Bounds, Time, known};
+use crate::audit::observation::Uid;
+use crate::audit::record;
 use crate::audit::snapshot::{self, HookLedger, TerminationLedger};
 use crate::audit::words::{Outcome, TerminationResult};
 use crate::report::quantile;
@@ -73,7 +75,7 @@ struct Incident<'a> {
     cause: Option<&'static str>,
     reason: Option<&'static str>,
     confidence: Option<&'static str>,
-    duration_seconds: Option<u64>,
+    duration_seconds: Option<Bounds>,
     grace_seconds: Option<i64>,
     exit_code: Option<i32>,
     evidence: &'a [Box<str>],
@@ -151,7 +153,7 @@ impl<'a> Incident<'a> {
             cause: incident.cause.map(|cause| cause.as_str()),
             reason: incident.reason.map(|reason| reason.as_str()),
             confidence: incident.confidence.map(|confidence| confidence.as_str()),
-            duration_seconds: incident.duration.map(whole_seconds),
+            duration_seconds: incident.duration.map(Bounds::from),
             grace_seconds: incident.grace_seconds,
             exit_code: incident.exit_code,
             evidence: &incident.evidence,
@@ -159,14 +161,7 @@ impl<'a> Incident<'a> {
     }
 }
 
-type IncidentKey<'a> = (
-    jiff::Timestamp,
-    &'a str,
-    Option<&'a str>,
-    &'static str,
-    crate::audit::observation::Uid,
-    u32,
-);
+type IncidentKey<'a> = (Timestamp, &'a str, Option<&'a str>, &'static str, Uid, u32);
 
 fn incident_key(incident: &record::Incident) -> IncidentKey<'_> {
     (
@@ -177,12 +172,4 @@ fn incident_key(incident: &record::Incident) -> IncidentKey<'_> {
         incident.pod_uid,
         incident.restart,
     )
-}
-
-/// The upper bound rounded up, or the lower bound rounded down where no upper one is known.
-fn whole_seconds(interval: Interval) -> u64 {
-    match interval.max {
-        Some(max) => max.as_secs() + u64::from(max.subsec_nanos() > 0),
-        None => interval.min.as_secs(),
-    }
 }
