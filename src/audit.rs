@@ -7,6 +7,8 @@
 )]
 
 pub mod auditor;
+pub mod histogram;
+pub mod ledger;
 pub mod observation;
 pub mod record;
 pub mod snapshot;
