@@ -12,7 +12,6 @@ use crate::audit::snapshot::Workload;
 use crate::audit::words::Hook;
 
 pub mod json;
-mod quantile;
 pub mod table;
 
 #[cfg(test)]

@@ -169,7 +169,7 @@ fn workload() -> Workload {
             total_seconds: 33,
             recommended_grace_seconds: Some(45),
             seconds: Histogram {
-                buckets: vec![(1, 1)],
+                buckets: vec![(2, 1)],
             },
             ..TerminationLedger::default()
         },
@@ -218,6 +218,7 @@ pub(crate) fn empty_workload(namespace: &str, target: WorkloadRef) -> Workload {
         incidents: Vec::new(),
         incident_count: 0,
         conditions: Vec::new(),
+        streaks: Vec::new(),
         gaps: Vec::new(),
         gap_count: 0,
         gap_seconds: 0,

@@ -9,7 +9,6 @@ use crate::audit::words::{Outcome, TerminationResult};
 
 use self::block::Block;
 use self::cell::{Cell, bounds, list, optional, time};
-use super::quantile;
 
 mod block;
 mod cell;
@@ -161,7 +160,7 @@ fn workloads(workloads: &[&Workload], detail: Detail) -> Block {
             Cell::count_of_bad(count(Outcome::Overran)),
             Cell::plain(ledger.total().to_string()),
             Cell::count_of_bad(ledger.count(TerminationResult::ForceKilled)),
-            optional(quantile::p95_seconds(ledger).map(|seconds| format!("{seconds}s"))),
+            optional(ledger.p95_seconds().map(|seconds| format!("{seconds}s"))),
             Cell::count_of_bad(workload.incident_count),
         ];
         if detail == Detail::Wide {

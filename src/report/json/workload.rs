@@ -8,7 +8,6 @@ use crate::audit::observation::Uid;
 use crate::audit::record;
 use crate::audit::snapshot::{self, HookLedger, TerminationLedger};
 use crate::audit::words::{Outcome, TerminationResult};
-use crate::report::quantile;
 
 #[derive(Serialize)]
 pub(super) struct Workload<'a> {
@@ -130,14 +129,12 @@ impl Terminations {
             force_deleted: ledger.count(TerminationResult::ForceDeleted),
             node_lost: ledger.count(TerminationResult::NodeLost),
             unknown: ledger.count(TerminationResult::Unknown),
-            p50_seconds: quantile::p50_seconds(ledger),
-            p95_seconds: quantile::p95_seconds(ledger),
+            p50_seconds: ledger.p50_seconds(),
+            p95_seconds: ledger.p95_seconds(),
             max_seconds: ledger.max_seconds,
-            grace_used_p95_percent: quantile::grace_used_p95_percent(ledger),
+            grace_used_p95_percent: ledger.grace_used_p95_percent(),
             recommended_grace_seconds: ledger.recommended_grace_seconds,
-            recommended_from: ledger
-                .recommended_grace_seconds
-                .map(|_| quantile::count(&ledger.seconds)),
+            recommended_from: ledger.recommended_grace_seconds.map(|_| ledger.measured()),
         }
     }
 }
