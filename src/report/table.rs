@@ -108,7 +108,7 @@ fn runs(runs: &[(&PodRef, &Run)], detail: Detail) -> Block {
 }
 
 fn terminations(terminations: &[(&PodRef, &Termination)], detail: Detail) -> Block {
-    let columns = "NAMESPACE POD TRIGGER RESULT CAUSE OVERDUE CONFIDENCE";
+    let columns = "NAMESPACE POD TRIGGER RESULT CAUSE TOOK OVERDUE CONFIDENCE";
     let wide =
         "NODE REQUESTED DEADLINE ENDED WAIT HOOK SHUTDOWN TEARDOWN FINALIZERS SETTLED EVIDENCE";
     let mut block = Block::new(columns, wide, detail);
@@ -120,6 +120,7 @@ fn terminations(terminations: &[(&PodRef, &Termination)], detail: Detail) -> Blo
             Cell::plain(termination.trigger.as_str()),
             result(termination.result),
             Cell::plain(termination.cause.as_str()),
+            optional(took(termination)),
             Cell::plain(cell::seconds(termination.overdue) + "s"),
             optional(termination.confidence),
         ];
@@ -211,6 +212,14 @@ fn result(result: Option<TerminationResult>) -> Cell {
         Some(killed @ TerminationResult::ForceKilled) => Cell::bad(killed.as_str()),
         Some(other) => Cell::plain(other.as_str()),
     }
+}
+
+/// From the request to the end of the object.
+fn took(termination: &Termination) -> Option<String> {
+    let lasted = termination
+        .ended_at?
+        .duration_since(termination.requested_at);
+    Some(cell::seconds(lasted.unsigned_abs()) + "s")
 }
 
 fn tally(hooks: &[HookLedger], outcome: Outcome) -> u64 {

@@ -21,8 +21,8 @@ NAMESPACE   POD                   CONTAINER   HOOK        OUTCOME         REASON
 default     cache                 main        PostStart   Running,stuck   -        -            -
 shop        web-6d5f8c7b9-x2x7k   app         PreStop     Overran         -        29.6-30.5s   Inferred
 
-NAMESPACE   POD                   TRIGGER   RESULT        CAUSE     OVERDUE   CONFIDENCE
-shop        web-6d5f8c7b9-x2x7k   Deleted   ForceKilled   PreStop   3s        Confirmed
+NAMESPACE   POD                   TRIGGER   RESULT        CAUSE     TOOK   OVERDUE   CONFIDENCE
+shop        web-6d5f8c7b9-x2x7k   Deleted   ForceKilled   PreStop   33s    3s        Confirmed
 
 NAMESPACE   WORKLOAD         HOOKS   RUNS   FAILED   OVERRAN   TERMINATIONS   KILLED   P95   INCIDENTS
 default     pod/barepods     0       0      0        0         0              0        -     0
