@@ -4,8 +4,6 @@ use hookaudit::audit::observation::{
     ContainerSeen, ContainerStatusSeen, ControllerRef, OwnerSeen, Phase, PodSeen, Resource,
     RestartPolicy, StateSeen, StatusReason, Uid,
 };
-use hookaudit::audit::owners::{Attribution, Owners};
-use hookaudit::audit::roster::{Hooks, Roster};
 use hookaudit::audit::words::ContainerType;
 use jiff::Timestamp;
 
@@ -130,21 +128,6 @@ fn controller_and_name(number: u64, generation: u64) -> (ControllerRef, String) 
             )
         }
     }
-}
-
-/// Takes a pod in as the operator does: climbs to its workload once, and keeps that.
-pub(crate) fn take_in(roster: &mut Roster, owners: &mut Owners, pod: &PodSeen) {
-    let known = roster.get(pod.uid).map(|row| row.workload);
-    let workload =
-        known.unwrap_or_else(
-            || match owners.resolve(&pod.namespace, pod.controller.as_ref()) {
-                Attribution::Known { target, uid } => {
-                    owners.workloads_mut().intern(&pod.namespace, &target, uid)
-                }
-                Attribution::Pending => panic!("the owner of {} is not known", pod.name),
-            },
-        );
-    roster.upsert(pod, workload, Hooks::declared_by(pod));
 }
 
 fn namespace(workload: u64) -> Box<str> {
