@@ -21,9 +21,17 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Transition {
     /// Tell it as a Kubernetes Event on the workload.
-    Incident { namespace: Box<str>, target: WorkloadRef, incident: Box<Incident> },
+    Incident {
+        namespace: Box<str>,
+        target: WorkloadRef,
+        incident: Box<Incident>,
+    },
     /// List the Events of this pod, and hand each of them in as an observation.
-    Lookup { namespace: Box<str>, pod: Box<str>, uid: Uid },
+    Lookup {
+        namespace: Box<str>,
+        pod: Box<str>,
+        uid: Uid,
+    },
     /// Everything about this pod is settled and nothing of it is kept but tallies.
     Closed(Box<PodReport>),
 }
