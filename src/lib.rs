@@ -1,5 +1,6 @@
 //! Audits container lifecycle hooks.
 
+pub mod admin;
 pub mod api;
 pub mod audit;
 pub mod cli;

@@ -1,1 +1,8 @@
-//! One way out.
+//! Where conclusions go: the status of `HookAudit`s, Kubernetes Events and metrics.
+
+mod call;
+pub mod events;
+#[cfg(test)]
+mod fake;
+pub mod metrics;
+pub mod status;
