@@ -164,6 +164,14 @@ fn hook(ledger: &HookLedger) -> HookStatus {
 
 fn terminations(ledger: &TerminationLedger) -> TerminationsStatus {
     let count = |result| whole(ledger.count(result));
+    // A bucket ends above the longest time in it.
+    let longest = ledger.max_seconds.unwrap_or(u64::MAX);
+    let seconds = |percent| {
+        ledger
+            .seconds
+            .quantile(percent)
+            .map(|bound| whole(bound.min(longest)))
+    };
     TerminationsStatus {
         total: whole(ledger.total()),
         graceful: count(TerminationResult::Graceful),
@@ -171,8 +179,8 @@ fn terminations(ledger: &TerminationLedger) -> TerminationsStatus {
         force_deleted: count(TerminationResult::ForceDeleted),
         node_lost: count(TerminationResult::NodeLost),
         unknown: count(TerminationResult::Unknown),
-        p50_seconds: ledger.seconds.quantile(50).map(whole),
-        p95_seconds: ledger.seconds.quantile(95).map(whole),
+        p50_seconds: seconds(50),
+        p95_seconds: seconds(95),
         max_seconds: ledger.max_seconds.map(whole),
         total_seconds: whole(ledger.total_seconds),
         grace_used_p95_percent: ledger.grace_used_percent.quantile(95).map(whole),

@@ -1,90 +1,17 @@
+mod bench;
+
+use bench::Bench;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::*;
 use crate::api::fixture::{healthy, plain_hook, plain_workload, target};
 use crate::api::{HookAudit, HookAuditSpec, HookAuditStatus, TargetRef};
 use crate::audit::observation::Uid;
 use crate::audit::words::{ConditionStatus, Hook, Outcome};
-use crate::sink::fake::{Failure, FakeApi};
+use crate::sink::fake::Failure;
 
 const PATH: &str = "/apis/hookaudit.io/v1alpha1/namespaces/shop/hookaudits/deployment-checkout";
-
-/// A writer that runs in paused time against the API server in this process.
-struct Bench {
-    api: FakeApi,
-    snapshots: watch::Sender<Arc<Snapshot>>,
-    reports: Reports,
-    counters: Arc<StatusCounters>,
-    cancel: CancellationToken,
-    task: JoinHandle<()>,
-    revision: u64,
-}
-
-impl Bench {
-    fn start(settings: StatusSettings) -> Self {
-        Self::start_against(FakeApi::default(), settings)
-    }
-
-    fn start_against(api: FakeApi, settings: StatusSettings) -> Self {
-        let (snapshots, receiver) = watch::channel(Arc::default());
-        let (reports, counters) = (Reports::default(), Arc::<StatusCounters>::default());
-        let cancel = CancellationToken::new();
-        let writer = StatusWriter::new(
-            api.client(),
-            settings,
-            receiver,
-            reports.clone(),
-            Arc::clone(&counters),
-        );
-        let task = tokio::spawn(writer.run(cancel.clone()));
-        Self {
-            api,
-            snapshots,
-            reports,
-            counters,
-            cancel,
-            task,
-            revision: 0,
-        }
-    }
-
-    /// Publishes these workloads as changed.
-    fn publish(&mut self, workloads: impl IntoIterator<Item = Workload>) {
-        self.revision += 1;
-        let revision = self.revision;
-        let workloads = workloads
-            .into_iter()
-            .map(|workload| {
-                Arc::new(Workload {
-                    revision,
-                    ..workload
-                })
-            })
-            .collect();
-        self.snapshots.send_replace(Arc::new(Snapshot {
-            revision,
-            synced: true,
-            workloads,
-            ..Snapshot::default()
-        }));
-    }
-
-    async fn pass(&self, seconds: u64) {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-    }
-
-    fn writes(&self) -> usize {
-        self.api.writes().len()
-    }
-
-    async fn stop(self) {
-        self.cancel.cancel();
-        self.task.await.unwrap();
-    }
-}
 
 fn workload() -> Workload {
     Workload {

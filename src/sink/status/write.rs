@@ -37,7 +37,7 @@ pub(super) struct Refused {
     pub(super) retry_after: Option<Duration>,
     pub(super) why: String,
     /// The object as it was found after a conflict.
-    pub(super) seen: Option<Seen>,
+    pub(super) seen: Option<Box<Seen>>,
 }
 
 /// What every answer to a write tells of the object.
@@ -199,7 +199,7 @@ impl Api {
         }
         let mut refused = refusal(&answer);
         match self.look(key, epoch).await? {
-            Some((_, seen)) => refused.seen = Some(seen),
+            Some((_, seen)) => refused.seen = Some(Box::new(seen)),
             None => refused.result = WriteResult::Missing,
         }
         Err(refused)
@@ -269,7 +269,7 @@ fn for_another_target(seen: Seen) -> Refused {
             "it was made for {} {}; delete it or give it another name",
             seen.target.kind, seen.target.name
         ),
-        seen: Some(seen),
+        seen: Some(Box::new(seen)),
     }
 }
 
