@@ -431,3 +431,49 @@ async fn a_changed_spec_is_observed() {
     assert_eq!(status.conditions[0].observed_generation, Some(2));
     bench.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_an_earlier_owner_of_that_name_is_taken_over() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.publish([with_runs(5)]);
+    bench.pass(60).await;
+    bench.publish([Workload {
+        uid: Some(Uid(8)),
+        ..with_runs(0)
+    }]);
+    bench.pass(60).await;
+    let taken = bench.api.object(PATH).unwrap();
+    assert_eq!(
+        taken["metadata"]["ownerReferences"][0]["uid"],
+        Uid(8).to_string()
+    );
+    assert_eq!(taken["status"]["hooks"][0]["succeeded"], 0);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_that_lacks_a_field_does_not_stop_the_writer() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.publish([with_runs(5)]);
+    bench.pass(60).await;
+    let why = "failed to create typed patch object: .status.novel: field not declared in schema";
+    bench
+        .api
+        .fail([Failure::Said(StatusCode::INTERNAL_SERVER_ERROR, why)]);
+    let other = Workload {
+        target: target("apps/v1", "Deployment", "other"),
+        ..workload()
+    };
+    bench.publish([with_runs(6), other]);
+    bench.pass(60).await;
+    assert_eq!(bench.counters.writes(WriteResult::Invalid), 1);
+    assert!(
+        bench
+            .api
+            .object(&PATH.replace("checkout", "other"))
+            .is_some()
+    );
+    bench.stop().await;
+}
