@@ -1,1 +1,3 @@
-//! One way out.
+//! Where conclusions go: the status of `HookAudit`s, Kubernetes Events and metrics.
+
+pub mod recording;
