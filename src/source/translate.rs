@@ -325,3 +325,8 @@ fn controller(metadata: &Metadata, reading: &mut Reading) -> Option<ControllerRe
         uid: reading.copied(&reference.uid, "metadata.ownerReferences.uid"),
     })
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -164,7 +164,6 @@ impl<'de, T: Lenient> Visitor<'de> for FieldVisitor<'_, T> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        *self.0 = Field::Absent;
         Ok(())
     }
 
@@ -303,8 +302,8 @@ impl<T: Slot + Default> Lenient for List<T> {
     }
 }
 
-/// Declares objects of the API: each field with the keys it is read from. A key that comes twice
-/// counts as it came last.
+/// Declares objects of the API: each field with the keys it is read from. A field that
+/// comes twice counts as it came last; null says nothing.
 macro_rules! records {
     ($(
         $(#[$doc:meta])*
