@@ -1,3 +1,9 @@
 //! Where conclusions go: the status of `HookAudit`s, Kubernetes Events and metrics.
 
+mod call;
+pub mod events;
+#[cfg(test)]
+mod fake;
+pub mod metrics;
 pub mod recording;
+pub mod status;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::observation::{HookSpec, Thresholds, Uid};
 use super::record::{Gap, Incident, WorkloadRef};
 use super::words::{
-    Cause, ConditionStatus, ConditionType, Confidence, ContainerType, Hook, Outcome, Reason,
-    TerminationResult,
+    Cause, ConditionStatus, ConditionType, Confidence, ContainerType, Fault, Hook, Outcome, Reason,
+    Recovery, TerminationResult,
 };
 
 /// The state of every workload at one moment. Cloning it is cheap.
@@ -76,6 +76,8 @@ pub struct Workload {
     /// Incidents so far, those no longer listed included.
     pub incident_count: u64,
     pub conditions: Vec<Condition>,
+    /// What the conditions rest on; with it they go on after a restart. Sorted by condition and fault.
+    pub streaks: Vec<Streak>,
     pub gaps: Vec<Gap>,
     pub gap_count: u64,
     pub gap_seconds: u64,
@@ -86,6 +88,14 @@ impl Workload {
     #[must_use]
     pub fn has_hooks(&self) -> bool {
         !self.hooks.is_empty()
+    }
+
+    /// The condition of this type.
+    #[must_use]
+    pub fn condition(&self, condition_type: ConditionType) -> Option<&Condition> {
+        self.conditions
+            .iter()
+            .find(|condition| condition.condition_type == condition_type)
     }
 }
 
@@ -169,6 +179,8 @@ pub struct Active {
     pub pod_uid: Uid,
     pub node: Option<Box<str>>,
     pub container: Option<Box<str>>,
+    /// The instance of that container; 0 for a termination.
+    pub restart: u32,
     /// `None` for a termination.
     pub hook: Option<Hook>,
     pub since: Timestamp,
@@ -188,4 +200,18 @@ pub struct Condition {
     pub reason: &'static str,
     pub message: Box<str>,
     pub last_transition_at: Timestamp,
+}
+
+/// Verdicts with one fault since the condition was last free of it, and the clean ones after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Streak {
+    pub condition_type: ConditionType,
+    pub fault: Fault,
+    pub count: u32,
+    /// Clean verdicts that ended at or after the last one with the fault.
+    pub clean: u32,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+    /// `None` while the fault still counts.
+    pub recovery: Option<Recovery>,
 }

@@ -1,1 +1,3 @@
 //! What the tests and benchmarks of hookaudit share.
+
+pub mod cluster;

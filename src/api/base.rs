@@ -1,0 +1,199 @@
+//! From a status back to the numbers that a ledger goes on from.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::audit::observation::{HookSpec, Resource, Uid};
+use crate::audit::record::{Gap, GapReason, Incident, Interval, WorkloadRef};
+use crate::audit::snapshot::{HookLedger, TerminationLedger};
+use crate::audit::words::{
+    Cause, ConditionStatus as ConditionWord, ConditionType, Confidence, ContainerType, Handler,
+    Hook, IncidentType, Outcome, Reason, TerminationResult,
+};
+
+use super::HookAudit;
+use super::packed::{unpack_amendments, unpack_histogram};
+use super::status::{
+    ConditionStatus, GapStatus, HookAuditStatus, HookStatus, IncidentStatus, SecondsInterval,
+    TerminationsStatus,
+};
+
+/// What of a workload's ledger its status tells: everything but what is going on now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Base {
+    pub target: WorkloadRef,
+    /// Of the owner that the object was made for.
+    pub owner_uid: Option<Uid>,
+    pub since: Option<Timestamp>,
+    /// Hooks whose container, hook or handler is no word of this version are left out.
+    pub hooks: Vec<HookLedger>,
+    pub terminations: TerminationLedger,
+    pub incidents: Vec<Incident>,
+    pub incident_count: u64,
+    pub conditions: Vec<BaseCondition>,
+    pub gaps: Vec<Gap>,
+    pub gap_count: u64,
+    pub gap_seconds: u64,
+}
+
+/// A condition as it was last written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseCondition {
+    pub condition_type: ConditionType,
+    pub status: ConditionWord,
+    pub reason: Box<str>,
+    pub last_transition_at: Timestamp,
+}
+
+/// Reads a `HookAudit` back. Times are whole seconds, lists as bounded as the status is.
+#[must_use]
+pub fn base(audit: &HookAudit) -> Base {
+    let nothing = HookAuditStatus::default();
+    let status = audit.status.as_ref().unwrap_or(&nothing);
+    let observation = status.observation.as_ref();
+    Base {
+        target: audit.spec.target_ref.workload(),
+        owner_uid: audit.owner_uids().next(),
+        since: observation.map(|observation| observation.since.0),
+        hooks: status.hooks.iter().filter_map(hook).collect(),
+        terminations: status
+            .terminations
+            .as_ref()
+            .map(terminations)
+            .unwrap_or_default(),
+        incidents: status.incidents.iter().filter_map(incident).collect(),
+        incident_count: count(status.incident_count),
+        conditions: status.conditions.iter().filter_map(condition).collect(),
+        gaps: observation.map_or_else(Vec::new, |seen| seen.gaps.iter().filter_map(gap).collect()),
+        gap_count: observation.map_or(0, |observation| count(observation.gap_count)),
+        gap_seconds: observation.map_or(0, |observation| count(observation.lost_seconds)),
+    }
+}
+
+fn hook(status: &HookStatus) -> Option<HookLedger> {
+    let mut outcomes = [0; Outcome::ALL.len()];
+    outcomes[Outcome::Succeeded as usize] = count(status.succeeded);
+    outcomes[Outcome::Failed as usize] = count(status.failed);
+    outcomes[Outcome::Overran as usize] = count(status.overran);
+    outcomes[Outcome::CutShort as usize] = count(status.cut_short);
+    outcomes[Outcome::Interrupted as usize] = count(status.interrupted);
+    outcomes[Outcome::Skipped as usize] = count(status.skipped);
+    outcomes[Outcome::Unknown as usize] = count(status.unknown);
+    Some(HookLedger {
+        container: status.container.as_str().into(),
+        container_type: ContainerType::parse(&status.container_type)?,
+        hook: Hook::parse(&status.hook)?,
+        spec: HookSpec {
+            handler: Handler::parse(&status.handler)?,
+            sleep_seconds: status.sleep_seconds,
+            program: boxed(&status.program),
+            digest: boxed(&status.command_digest),
+            port: boxed(&status.port),
+            scheme: boxed(&status.scheme),
+        },
+        outcomes,
+        duplicates: count(status.duplicates),
+        amended: count(status.amended),
+        amendments: status
+            .amendments
+            .as_deref()
+            .map(unpack_amendments)
+            .unwrap_or_default(),
+        stuck: 0,
+        last_outcome: status.last_outcome.as_deref().and_then(Outcome::parse),
+        last_reason: status.last_reason.as_deref().and_then(Reason::parse),
+        last_at: status.last_outcome_time.as_ref().map(at),
+        last_failure_at: status.last_failure_time.as_ref().map(at),
+        longest_seconds: status.max_duration_seconds.map(count),
+        last_exit_code: status.last_exit_code,
+    })
+}
+
+fn terminations(status: &TerminationsStatus) -> TerminationLedger {
+    let mut results = [0; TerminationResult::ALL.len()];
+    results[TerminationResult::Graceful as usize] = count(status.graceful);
+    results[TerminationResult::ForceKilled as usize] = count(status.force_killed);
+    results[TerminationResult::ForceDeleted as usize] = count(status.force_deleted);
+    results[TerminationResult::NodeLost as usize] = count(status.node_lost);
+    results[TerminationResult::Unknown as usize] = count(status.unknown);
+    TerminationLedger {
+        results,
+        seconds: unpack_histogram(&status.buckets.seconds),
+        grace_used_percent: unpack_histogram(&status.buckets.grace_used_percent),
+        max_seconds: status.max_seconds.map(count),
+        total_seconds: count(status.total_seconds),
+        recommended_grace_seconds: status.recommended_grace_seconds.map(count),
+        overdue: Vec::new(),
+        terminating: Vec::new(),
+    }
+}
+
+fn incident(status: &IncidentStatus) -> Option<Incident> {
+    Some(Incident {
+        incident_type: IncidentType::parse(&status.incident_type)?,
+        at: at(&status.time),
+        pod: status.pod.as_str().into(),
+        pod_uid: Uid::parse(&status.pod_uid)?,
+        node: boxed(&status.node),
+        container: boxed(&status.container),
+        hook: status.hook.as_deref().and_then(Hook::parse),
+        restart: u32::try_from(status.restart).ok()?,
+        outcome: status.outcome.as_deref().and_then(Outcome::parse),
+        reason: status.reason.as_deref().and_then(Reason::parse),
+        cause: status.cause.as_deref().and_then(Cause::parse),
+        confidence: status.confidence.as_deref().and_then(Confidence::parse),
+        duration: status.duration_seconds.map(interval),
+        grace_seconds: status.grace_seconds,
+        exit_code: status.exit_code,
+        evidence: status
+            .evidence
+            .iter()
+            .map(|line| line.as_str().into())
+            .collect(),
+    })
+}
+
+fn interval(seconds: SecondsInterval) -> Interval {
+    Interval {
+        min: Duration::from_secs(count(seconds.min)),
+        max: seconds.max.map(|max| Duration::from_secs(count(max))),
+    }
+}
+
+fn condition(status: &ConditionStatus) -> Option<BaseCondition> {
+    Some(BaseCondition {
+        condition_type: ConditionType::parse(&status.condition_type)?,
+        status: ConditionWord::parse(&status.status)?,
+        reason: status.reason.as_str().into(),
+        last_transition_at: at(&status.last_transition_time),
+    })
+}
+
+fn gap(status: &GapStatus) -> Option<Gap> {
+    let mut reasons = [
+        GapReason::Relisted,
+        GapReason::BoundReached,
+        GapReason::Unattributed,
+    ]
+    .into_iter();
+    Some(Gap {
+        from: at(&status.from),
+        to: at(&status.to),
+        resource: Resource::parse(&status.resource)?,
+        reason: reasons.find(|reason| reason.as_str() == status.reason)?,
+    })
+}
+
+fn at(time: &Time) -> Timestamp {
+    time.0
+}
+
+fn boxed(text: &Option<String>) -> Option<Box<str>> {
+    text.as_deref().map(Into::into)
+}
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,506 @@
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::api::fixture::{healthy, plain_hook, plain_workload, target};
+use crate::api::{HookAudit, HookAuditSpec, HookAuditStatus, TargetRef};
+use crate::audit::observation::Uid;
+use crate::audit::words::{ConditionStatus, Hook, Outcome};
+use crate::sink::fake::{Failure, FakeApi};
+
+const PATH: &str = "/apis/hookaudit.io/v1alpha1/namespaces/shop/hookaudits/deployment-checkout";
+
+/// A writer that runs in paused time against the API server in this process.
+struct Bench {
+    api: FakeApi,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    reports: Reports,
+    counters: Arc<StatusCounters>,
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+    revision: u64,
+}
+
+impl Bench {
+    fn start(settings: StatusSettings) -> Self {
+        Self::start_against(FakeApi::default(), settings)
+    }
+
+    fn start_against(api: FakeApi, settings: StatusSettings) -> Self {
+        let (snapshots, receiver) = watch::channel(Arc::default());
+        let (reports, counters) = (Reports::default(), Arc::<StatusCounters>::default());
+        let cancel = CancellationToken::new();
+        let writer = StatusWriter::new(
+            api.client(),
+            settings,
+            receiver,
+            reports.clone(),
+            Arc::clone(&counters),
+        );
+        let task = tokio::spawn(writer.run(cancel.clone()));
+        Self {
+            api,
+            snapshots,
+            reports,
+            counters,
+            cancel,
+            task,
+            revision: 0,
+        }
+    }
+
+    /// Publishes these workloads as changed.
+    fn publish(&mut self, workloads: impl IntoIterator<Item = Workload>) {
+        self.revision += 1;
+        let revision = self.revision;
+        let workloads = workloads
+            .into_iter()
+            .map(|workload| {
+                Arc::new(Workload {
+                    revision,
+                    ..workload
+                })
+            })
+            .collect();
+        self.snapshots.send_replace(Arc::new(Snapshot {
+            revision,
+            synced: true,
+            workloads,
+            ..Snapshot::default()
+        }));
+    }
+
+    async fn pass(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+
+    fn writes(&self) -> usize {
+        self.api.writes().len()
+    }
+
+    async fn stop(self) {
+        self.cancel.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+fn workload() -> Workload {
+    Workload {
+        hooks: vec![plain_hook("app", Hook::PreStop)],
+        conditions: vec![healthy(ConditionStatus::True, "AllHealthy", "")],
+        ..plain_workload()
+    }
+}
+
+fn with_runs(succeeded: u64) -> Workload {
+    let mut workload = workload();
+    workload.hooks[0].outcomes[Outcome::Succeeded as usize] = succeeded;
+    workload
+}
+
+fn unhealthy() -> Workload {
+    let mut workload = workload();
+    workload.conditions = vec![healthy(
+        ConditionStatus::False,
+        "PreStopOverran",
+        "app overran",
+    )];
+    workload.incident_count = 1;
+    workload
+}
+
+fn audit(workload: &Workload) -> HookAudit {
+    let spec = HookAuditSpec {
+        target_ref: TargetRef::of(&workload.target),
+        thresholds: None,
+        suppressions: Vec::new(),
+    };
+    let mut audit = HookAudit::new("deployment-checkout", spec);
+    audit.metadata.namespace = Some("shop".into());
+    audit.metadata.generation = Some(1);
+    audit
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_is_made_and_told_once_and_then_there_is_silence() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.publish([with_runs(1)]);
+    bench.pass(60).await;
+    let writes = bench.api.writes();
+    assert_eq!(writes.len(), 2, "{writes:?}");
+    assert_eq!(writes[0].1, format!("{PATH}?&fieldManager=hookaudit"));
+    assert_eq!(
+        writes[1].1,
+        format!("{PATH}/status?&force=true&fieldManager=hookaudit")
+    );
+    let owner = &writes[0].2["metadata"]["ownerReferences"][0];
+    assert_eq!(owner["uid"], Uid(7).to_string());
+    assert_eq!(
+        (&owner["controller"], &owner["blockOwnerDeletion"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(writes[1].2["metadata"]["resourceVersion"], "1");
+    assert_eq!(writes[1].2["status"]["hooks"][0]["succeeded"], 1);
+    assert_eq!(
+        writes[1].2["status"]["conditions"][0]["observedGeneration"],
+        1
+    );
+
+    let told: HookAudit = serde_json::from_value(bench.api.object(PATH).unwrap()).unwrap();
+    for _ in 0..100 {
+        bench.publish([with_runs(1)]);
+        bench.reports.seen(&told);
+        bench.pass(60).await;
+    }
+    assert_eq!(
+        bench.writes(),
+        2,
+        "nothing changed, yet something was written"
+    );
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restarted_writer_rewrites_nothing_equal() {
+    let mut first = Bench::start(StatusSettings::default());
+    first.reports.synced();
+    first.publish([unhealthy()]);
+    first.pass(60).await;
+    let api = first.api.clone();
+    first.stop().await;
+
+    let mut second = Bench::start_against(api.clone(), StatusSettings::default());
+    let written = api.writes().len();
+    second.reports.relist();
+    second
+        .reports
+        .seen(&serde_json::from_value(api.object(PATH).unwrap()).unwrap());
+    second.reports.synced();
+    let mut later = unhealthy();
+    later.conditions[0].last_transition_at = jiff::Timestamp::from_second(1_900_000_000).unwrap();
+    second.publish([later]);
+    second.pass(3_600).await;
+    assert_eq!(api.writes().len(), written);
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_before_both_lists_are_complete() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.publish([unhealthy()]);
+    bench.pass(600).await;
+    assert_eq!(bench.writes(), 0);
+    bench.reports.synced();
+    bench
+        .snapshots
+        .send_modify(|snapshot| Arc::make_mut(snapshot).synced = false);
+    bench.pass(600).await;
+    assert_eq!(bench.writes(), 0);
+    bench
+        .snapshots
+        .send_modify(|snapshot| Arc::make_mut(snapshot).synced = true);
+    bench.pass(1).await;
+    assert_eq!(bench.writes(), 2);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn counters_wait_and_conditions_do_not() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.publish([with_runs(0)]);
+    bench.pass(100).await;
+    for runs in 1..=20 {
+        bench.publish([with_runs(runs)]);
+        bench.pass(1).await;
+    }
+    assert_eq!(bench.writes(), 2, "counters are told in one go");
+    bench.pass(11).await;
+    assert_eq!(bench.writes(), 3);
+    bench.publish([unhealthy()]);
+    bench.pass(3).await;
+    let writes = bench.api.writes();
+    assert_eq!(
+        writes.len(),
+        4,
+        "a condition does not wait for the counters"
+    );
+    assert_eq!(writes[3].2["status"]["conditions"][0]["status"], "False");
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_worst_news_goes_first_within_the_budget() {
+    let settings = StatusSettings {
+        writes_per_second: 1,
+        writes_burst: 1,
+        ..StatusSettings::default()
+    };
+    let mut bench = Bench::start(settings);
+    bench.reports.synced();
+    let named = |number: usize, workload: Workload| Workload {
+        target: target("apps/v1", "Deployment", &format!("app-{number}")),
+        ..workload
+    };
+    let quiet = (0..20).map(|number| named(number, workload()));
+    let workloads: Vec<_> = quiet.chain([named(99, unhealthy())]).collect();
+    bench.publish(workloads);
+    bench.pass(3).await;
+    assert!(bench.api.writes()[0].1.contains("app-99"));
+    bench.pass(10).await;
+    let made = bench
+        .api
+        .writes()
+        .iter()
+        .filter(|(_, path, _)| path.contains("/status"))
+        .count();
+    assert!(
+        (8..=13).contains(&made),
+        "{made} objects in 11 seconds at one per second"
+    );
+    assert_eq!(bench.counters.queue_length(), 21 - made);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_is_looked_at_again_and_never_forced() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.publish([with_runs(1)]);
+    bench.pass(60).await;
+    bench.api.fail([Failure::Overtaken]);
+    bench.publish([with_runs(2)]);
+    bench.pass(60).await;
+    let writes = bench.api.writes();
+    assert_eq!(writes.len(), 4);
+    let version = |at: usize| {
+        writes[at].2["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_ne!(
+        version(2),
+        version(3),
+        "the second attempt starts from what is there"
+    );
+    assert_eq!(bench.counters.writes(WriteResult::Conflict), 1);
+    assert_eq!(
+        bench.api.object(PATH).unwrap()["status"]["hooks"][0]["succeeded"],
+        2
+    );
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_writer_waits_as_long_as_it_was_told() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench
+        .api
+        .fail([Failure::Code(StatusCode::TOO_MANY_REQUESTS, Some(120))]);
+    bench.publish([unhealthy()]);
+    bench.pass(119).await;
+    assert_eq!(bench.writes(), 1);
+    bench.pass(10).await;
+    assert_eq!(bench.writes(), 3);
+    assert_eq!(bench.counters.writes(WriteResult::Throttled), 1);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_hangs_or_fails_is_asked_again_ever_more_slowly() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.api.fail([Failure::Hang]);
+    bench
+        .api
+        .fail((0..20).map(|_| Failure::Code(StatusCode::INTERNAL_SERVER_ERROR, None)));
+    bench.publish([unhealthy()]);
+    bench.pass(300).await;
+    let calls = bench.writes();
+    assert!((5..=12).contains(&calls), "{calls} calls in five minutes");
+    assert_eq!(bench.counters.writes(WriteResult::TimedOut), 1);
+    bench.pass(3_600).await;
+    assert!(bench.api.object(PATH).unwrap()["status"].is_object());
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forbidden_object_does_not_hold_up_the_others() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.api.fail([Failure::Code(StatusCode::FORBIDDEN, None)]);
+    let other = Workload {
+        target: target("apps/v1", "Deployment", "other"),
+        ..workload()
+    };
+    bench.publish([unhealthy(), other]);
+    bench.pass(10).await;
+    assert!(bench.api.object(PATH).is_none());
+    assert!(
+        bench
+            .api
+            .object(&PATH.replace("checkout", "other"))
+            .is_some()
+    );
+    assert_eq!(bench.counters.writes(WriteResult::Forbidden), 1);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_deleted_by_a_user_is_made_again_with_its_tallies() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.publish([with_runs(5)]);
+    bench.pass(60).await;
+    bench.api.remove(PATH);
+    bench.reports.gone("shop", "deployment-checkout");
+    bench.pass(60).await;
+    assert_eq!(
+        bench.api.object(PATH).unwrap()["status"]["hooks"][0]["succeeded"],
+        5
+    );
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_is_never_made_again_for_an_owner_that_is_gone() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.publish([with_runs(5)]);
+    bench.pass(60).await;
+    bench.publish([Workload {
+        gone: true,
+        ..with_runs(5)
+    }]);
+    bench.api.remove(PATH);
+    bench.reports.gone("shop", "deployment-checkout");
+    bench.publish([Workload {
+        gone: true,
+        ..unhealthy()
+    }]);
+    bench.pass(3_600).await;
+    assert!(bench.api.object(PATH).is_none());
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_made_by_a_user_is_adopted_without_touching_its_spec() {
+    let mut bench = Bench::start(StatusSettings::default());
+    let mut theirs = audit(&workload());
+    theirs.spec.thresholds = Some(crate::api::ThresholdsSpec {
+        overdue_seconds: Some(5),
+        ..Default::default()
+    });
+    bench.api.put(PATH, json!(theirs));
+    bench.reports.synced();
+    bench.publish([with_runs(1)]);
+    bench.pass(60).await;
+    let writes = bench.api.writes();
+    assert_eq!(writes.len(), 2);
+    assert_eq!(writes[0].2["spec"], Value::Null);
+    assert_eq!(writes[0].2["metadata"]["resourceVersion"], "1");
+    let adopted = bench.api.object(PATH).unwrap();
+    assert_eq!(adopted["spec"]["thresholds"]["overdueSeconds"], 5);
+    assert_eq!(
+        adopted["metadata"]["ownerReferences"][0]["uid"],
+        Uid(7).to_string()
+    );
+    assert_eq!(bench.counters.writes(WriteResult::Adopted), 1);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_that_name_for_another_target_is_left_alone() {
+    let mut bench = Bench::start(StatusSettings::default());
+    let other = Workload {
+        target: target("apps/v1", "Deployment", "other"),
+        ..workload()
+    };
+    bench.api.put(PATH, json!(audit(&other)));
+    bench.reports.synced();
+    bench.publish([unhealthy()]);
+    bench.pass(3_600).await;
+    assert_eq!(bench.writes(), 0);
+    assert_eq!(bench.counters.writes(WriteResult::Invalid), 1);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_scope_decides_what_gets_an_object() {
+    for (scope, quiet, hooked) in [
+        (ReportScope::Hooks, false, true),
+        (ReportScope::Problems, false, false),
+        (ReportScope::All, true, true),
+    ] {
+        let mut bench = Bench::start(StatusSettings {
+            scope,
+            ..StatusSettings::default()
+        });
+        bench.reports.synced();
+        let without_hook = Workload {
+            target: target("apps/v1", "Deployment", "other"),
+            ..plain_workload()
+        };
+        bench.publish([workload(), without_hook]);
+        bench.pass(60).await;
+        assert_eq!(bench.api.object(PATH).is_some(), hooked, "{scope:?}");
+        assert_eq!(
+            bench
+                .api
+                .object(&PATH.replace("checkout", "other"))
+                .is_some(),
+            quiet,
+            "{scope:?}"
+        );
+        bench.publish([unhealthy()]);
+        bench.pass(60).await;
+        assert!(bench.api.object(PATH).is_some(), "{scope:?}");
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relist_tells_of_objects_that_went_unseen() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.relist();
+    bench.reports.synced();
+    bench.publish([with_runs(5)]);
+    bench.pass(60).await;
+    bench.api.remove(PATH);
+    bench.reports.relist();
+    bench.reports.synced();
+    bench.pass(60).await;
+    assert!(bench.api.object(PATH).is_some());
+    let made = bench
+        .api
+        .writes()
+        .into_iter()
+        .filter(|(method, path, _)| *method == Method::PATCH && !path.contains("/status"));
+    assert_eq!(made.count(), 2);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_spec_is_observed() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.publish([with_runs(5)]);
+    bench.pass(60).await;
+    let mut edited: HookAudit = serde_json::from_value(bench.api.object(PATH).unwrap()).unwrap();
+    edited.metadata.generation = Some(2);
+    bench.api.put(PATH, json!(edited));
+    bench
+        .reports
+        .seen(&serde_json::from_value(bench.api.object(PATH).unwrap()).unwrap());
+    bench.pass(60).await;
+    let status: HookAuditStatus =
+        serde_json::from_value(bench.api.object(PATH).unwrap()["status"].clone()).unwrap();
+    assert_eq!(status.observed_generation, Some(2));
+    assert_eq!(status.conditions[0].observed_generation, Some(2));
+    bench.stop().await;
+}
