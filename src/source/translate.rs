@@ -8,7 +8,9 @@ use crate::audit::observation::{
 };
 use crate::redact::DigestKey;
 
-use super::wire::{self, ConditionStatus, ConditionType, Field, List, Metadata, Record, TaintKey};
+use super::wire::{
+    self, ConditionStatus, ConditionType, Field, List, Metadata, Object, Record, TaintKey,
+};
 
 /// Whether an object is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,8 +177,9 @@ impl Translator {
     }
 }
 
-fn decode<T: serde::de::DeserializeOwned>(json: &str) -> Option<T> {
-    serde_json::from_str(json).ok()
+fn decode<T: Object>(json: &str) -> Option<T> {
+    let record: Record<T> = serde_json::from_str(json).ok()?;
+    (!record.is_wrong).then_some(record.value)
 }
 
 /// Reads fields and notes those that could not be read.
@@ -211,16 +214,18 @@ impl Reading {
         &record.value
     }
 
-    fn items<'a, T>(&mut self, field: &'a Field<List<T>>, name: &'static str) -> &'a [T] {
-        match self.value(field, name) {
-            Some(list) => {
-                if list.has_wrong {
-                    self.defects.push(name);
-                }
-                &list.items
-            }
-            None => &[],
+    /// The elements of a list of objects.
+    fn items<'a, T>(
+        &mut self,
+        field: &'a Field<List<Record<T>>>,
+        name: &'static str,
+    ) -> impl Iterator<Item = &'a T> + Clone + use<'a, T> {
+        let items = self.value(field, name).map_or(&[][..], |list| &list.items);
+        if items.iter().any(|item| item.is_wrong) {
+            self.defects.push(name);
         }
+        let good = items.iter().filter(|item| !item.is_wrong);
+        good.map(|item| &item.value)
     }
 
     fn translation(self, resource: Resource, observation: Option<Observation>) -> Translation {
@@ -308,7 +313,8 @@ fn report_seen(report: &wire::HookAudit, reading: &mut Reading) -> Option<Report
 /// The owner reference with `controller: true`.
 fn controller(metadata: &Metadata, reading: &mut Reading) -> Option<ControllerRef> {
     let references = reading.items(&metadata.owner_references, "metadata.ownerReferences");
-    let reference = references.iter().find(|reference| {
+    let mut references = references;
+    let reference = references.find(|reference| {
         reading.copied(&reference.controller, "metadata.ownerReferences.controller") == Some(true)
     })?;
     let api_version = &reference.api_version;
@@ -319,3 +325,8 @@ fn controller(metadata: &Metadata, reading: &mut Reading) -> Option<ControllerRe
         uid: reading.copied(&reference.uid, "metadata.ownerReferences.uid"),
     })
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,8 @@
 mod lenient;
 mod words;
 
-use serde::Deserialize;
-
-use self::lenient::lenient_records;
-pub use self::lenient::{Field, Lenient, List, Record};
+use self::lenient::records;
+pub use self::lenient::{Field, Lenient, List, Object, Record};
 pub use self::words::{
     Command, Component, ConditionStatus, ConditionType, ContainerId, ContainerName, Digest,
     EventType, Message, PodStatusReason, Port, Scheme, Signal, TaintKey, WaitingMessage,
@@ -20,356 +18,239 @@ use crate::audit::observation::{
 };
 use jiff::Timestamp;
 
-/// `metadata` of any object.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Metadata {
-    pub name: Field<Box<str>>,
-    pub namespace: Field<Box<str>>,
-    pub uid: Field<Uid>,
-    pub resource_version: Field<Box<str>>,
-    pub creation_timestamp: Field<Timestamp>,
-    pub generation: Field<i64>,
-    pub deletion_timestamp: Field<Timestamp>,
-    pub deletion_grace_period_seconds: Field<i64>,
-    pub finalizers: Field<List<Box<str>>>,
-    pub owner_references: Field<List<OwnerReference>>,
-    pub annotations: Record<Annotations>,
-}
+records! {
+    /// `metadata` of any object.
+    Metadata {
+        name: Field<Box<str>> = "name",
+        namespace: Field<Box<str>> = "namespace",
+        uid: Field<Uid> = "uid",
+        resource_version: Field<Box<str>> = "resourceVersion",
+        creation_timestamp: Field<Timestamp> = "creationTimestamp",
+        generation: Field<i64> = "generation",
+        deletion_timestamp: Field<Timestamp> = "deletionTimestamp",
+        deletion_grace_period_seconds: Field<i64> = "deletionGracePeriodSeconds",
+        finalizers: Field<List<Field<Box<str>>>> = "finalizers",
+        owner_references: Field<List<Record<OwnerReference>>> = "ownerReferences",
+        annotations: Record<Annotations> = "annotations",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct OwnerReference {
-    pub api_version: Field<Box<str>>,
-    pub kind: Field<Box<str>>,
-    pub name: Field<Box<str>>,
-    pub uid: Field<Uid>,
-    pub controller: Field<bool>,
-}
+    OwnerReference {
+        api_version: Field<Box<str>> = "apiVersion",
+        kind: Field<Box<str>> = "kind",
+        name: Field<Box<str>> = "name",
+        uid: Field<Uid> = "uid",
+        controller: Field<bool> = "controller",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Annotations {
-    /// Set by a kubelet on the mirror of a static pod.
-    #[serde(rename = "kubernetes.io/config.hash")]
-    pub config_hash: Field<Uid>,
-}
+    Annotations {
+        /// Set by a kubelet on the mirror of a static pod.
+        config_hash: Field<Uid> = "kubernetes.io/config.hash",
+    }
 
-/// `v1/Pod`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Pod {
-    pub metadata: Record<Metadata>,
-    pub spec: Record<PodSpec>,
-    pub status: Record<PodStatus>,
-}
+    /// `v1/Pod`.
+    Pod {
+        metadata: Record<Metadata> = "metadata",
+        spec: Record<PodSpec> = "spec",
+        status: Record<PodStatus> = "status",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PodSpec {
-    pub node_name: Field<Box<str>>,
-    pub termination_grace_period_seconds: Field<i64>,
-    pub restart_policy: Field<RestartPolicy>,
-    pub init_containers: Field<List<Container>>,
-    pub containers: Field<List<Container>>,
-    pub ephemeral_containers: Field<List<Container>>,
-}
+    PodSpec {
+        node_name: Field<Box<str>> = "nodeName",
+        termination_grace_period_seconds: Field<i64> = "terminationGracePeriodSeconds",
+        restart_policy: Field<RestartPolicy> = "restartPolicy",
+        init_containers: Field<List<Record<Container>>> = "initContainers",
+        containers: Field<List<Record<Container>>> = "containers",
+        ephemeral_containers: Field<List<Record<Container>>> = "ephemeralContainers",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Container {
-    pub name: Field<Box<str>>,
-    pub restart_policy: Field<RestartPolicy>,
-    pub lifecycle: Record<Lifecycle>,
-    pub liveness_probe: Record<Probe>,
-    pub startup_probe: Record<Probe>,
-}
+    Container {
+        name: Field<Box<str>> = "name",
+        restart_policy: Field<RestartPolicy> = "restartPolicy",
+        lifecycle: Record<Lifecycle> = "lifecycle",
+        liveness_probe: Record<Probe> = "livenessProbe",
+        startup_probe: Record<Probe> = "startupProbe",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Probe {
-    pub termination_grace_period_seconds: Field<i64>,
-}
+    Probe {
+        termination_grace_period_seconds: Field<i64> = "terminationGracePeriodSeconds",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Lifecycle {
-    pub post_start: Field<LifecycleHandler>,
-    pub pre_stop: Field<LifecycleHandler>,
-    pub stop_signal: Field<Signal>,
-}
+    Lifecycle {
+        post_start: Field<LifecycleHandler> = "postStart",
+        pre_stop: Field<LifecycleHandler> = "preStop",
+        stop_signal: Field<Signal> = "stopSignal",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct LifecycleHandler {
-    pub exec: Field<Exec>,
-    pub http_get: Field<HttpGet>,
-    pub sleep: Field<Sleep>,
-    pub tcp_socket: Field<TcpSocket>,
-}
+    LifecycleHandler {
+        exec: Field<Exec> = "exec",
+        http_get: Field<HttpGet> = "httpGet",
+        sleep: Field<Sleep> = "sleep",
+        tcp_socket: Field<TcpSocket> = "tcpSocket",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Exec {
-    pub command: Field<Command>,
-    /// Left by a redaction in place of the command.
-    #[serde(rename = "hookaudit.io/digest")]
-    pub digest: Field<Digest>,
-}
+    Exec {
+        command: Field<Command> = "command",
+        /// Left by a redaction in place of the command.
+        digest: Field<Digest> = "hookaudit.io/digest",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct HttpGet {
-    pub port: Field<Port>,
-    pub scheme: Field<Scheme>,
-}
+    HttpGet {
+        port: Field<Port> = "port",
+        scheme: Field<Scheme> = "scheme",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct TcpSocket {
-    pub port: Field<Port>,
-}
+    TcpSocket {
+        port: Field<Port> = "port",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Sleep {
-    pub seconds: Field<i64>,
-}
+    Sleep {
+        seconds: Field<i64> = "seconds",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PodStatus {
-    pub phase: Field<Phase>,
-    pub reason: Field<PodStatusReason>,
-    pub observed_generation: Field<i64>,
-    pub conditions: Field<List<PodCondition>>,
-    pub init_container_statuses: Field<List<ContainerStatus>>,
-    pub container_statuses: Field<List<ContainerStatus>>,
-    pub ephemeral_container_statuses: Field<List<ContainerStatus>>,
-}
+    PodStatus {
+        phase: Field<Phase> = "phase",
+        reason: Field<PodStatusReason> = "reason",
+        observed_generation: Field<i64> = "observedGeneration",
+        conditions: Field<List<Record<PodCondition>>> = "conditions",
+        init_container_statuses: Field<List<Record<ContainerStatus>>> = "initContainerStatuses",
+        container_statuses: Field<List<Record<ContainerStatus>>> = "containerStatuses",
+        ephemeral_container_statuses: Field<List<Record<ContainerStatus>>> = "ephemeralContainerStatuses",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct PodCondition {
-    #[serde(rename = "type")]
-    pub condition_type: Field<ConditionType>,
-    pub status: Field<ConditionStatus>,
-    pub reason: Field<Disruption>,
-}
+    PodCondition {
+        condition_type: Field<ConditionType> = "type",
+        status: Field<ConditionStatus> = "status",
+        reason: Field<Disruption> = "reason",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerStatus {
-    pub name: Field<Box<str>>,
-    pub restart_count: Field<u32>,
-    #[serde(rename = "containerID")]
-    pub container_id: Field<ContainerId>,
-    pub state: Record<ContainerState>,
-    pub last_state: Record<ContainerState>,
-    pub stop_signal: Field<Signal>,
-}
+    ContainerStatus {
+        name: Field<Box<str>> = "name",
+        restart_count: Field<u32> = "restartCount",
+        container_id: Field<ContainerId> = "containerID",
+        state: Record<ContainerState> = "state",
+        last_state: Record<ContainerState> = "lastState",
+        stop_signal: Field<Signal> = "stopSignal",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct ContainerState {
-    pub waiting: Field<Waiting>,
-    pub running: Field<Running>,
-    pub terminated: Field<Terminated>,
-}
+    ContainerState {
+        waiting: Field<Waiting> = "waiting",
+        running: Field<Running> = "running",
+        terminated: Field<Terminated> = "terminated",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Waiting {
-    pub reason: Field<WaitingText>,
-    pub message: Field<WaitingMessage>,
-}
+    Waiting {
+        reason: Field<WaitingText> = "reason",
+        message: Field<WaitingMessage> = "message",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Running {
-    pub started_at: Field<Timestamp>,
-}
+    Running {
+        started_at: Field<Timestamp> = "startedAt",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Terminated {
-    pub exit_code: Field<i32>,
-    pub reason: Field<TerminatedReason>,
-    pub started_at: Field<Timestamp>,
-    pub finished_at: Field<Timestamp>,
-    #[serde(rename = "containerID")]
-    pub container_id: Field<ContainerId>,
-}
+    Terminated {
+        exit_code: Field<i32> = "exitCode",
+        reason: Field<TerminatedReason> = "reason",
+        started_at: Field<Timestamp> = "startedAt",
+        finished_at: Field<Timestamp> = "finishedAt",
+        container_id: Field<ContainerId> = "containerID",
+    }
 
-/// `v1/Event`; the names of `events.k8s.io/v1` are read as well.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Event {
-    pub metadata: Record<Metadata>,
-    #[serde(alias = "regarding")]
-    pub involved_object: Record<ObjectReference>,
-    pub reason: Field<EventReason>,
-    #[serde(alias = "note")]
-    pub message: Field<Message>,
-    #[serde(alias = "deprecatedSource")]
-    pub source: Record<EventSource>,
-    #[serde(alias = "deprecatedFirstTimestamp")]
-    pub first_timestamp: Field<Timestamp>,
-    #[serde(alias = "deprecatedLastTimestamp")]
-    pub last_timestamp: Field<Timestamp>,
-    #[serde(alias = "deprecatedCount")]
-    pub count: Field<u32>,
-    #[serde(rename = "type")]
-    pub event_type: Field<EventType>,
-    pub event_time: Field<Timestamp>,
-    pub series: Record<EventSeries>,
-    #[serde(alias = "reportingController")]
-    pub reporting_component: Field<Component>,
-    pub reporting_instance: Field<Box<str>>,
-}
+    /// `v1/Event`; the names of `events.k8s.io/v1` are read as well.
+    Event {
+        metadata: Record<Metadata> = "metadata",
+        involved_object: Record<ObjectReference> = "involvedObject" | "regarding",
+        reason: Field<EventReason> = "reason",
+        message: Field<Message> = "message" | "note",
+        source: Record<EventSource> = "source" | "deprecatedSource",
+        first_timestamp: Field<Timestamp> = "firstTimestamp" | "deprecatedFirstTimestamp",
+        last_timestamp: Field<Timestamp> = "lastTimestamp" | "deprecatedLastTimestamp",
+        count: Field<u32> = "count" | "deprecatedCount",
+        event_type: Field<EventType> = "type",
+        event_time: Field<Timestamp> = "eventTime",
+        series: Record<EventSeries> = "series",
+        reporting_component: Field<Component> = "reportingComponent" | "reportingController",
+        reporting_instance: Field<Box<str>> = "reportingInstance",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ObjectReference {
-    pub kind: Field<Box<str>>,
-    pub namespace: Field<Box<str>>,
-    pub name: Field<Box<str>>,
-    /// A text, not a uid: that of a Node is its name.
-    pub uid: Field<Box<str>>,
-    pub field_path: Field<ContainerName>,
-}
+    ObjectReference {
+        kind: Field<Box<str>> = "kind",
+        namespace: Field<Box<str>> = "namespace",
+        name: Field<Box<str>> = "name",
+        /// A text, not a uid: that of a Node is its name.
+        uid: Field<Box<str>> = "uid",
+        field_path: Field<ContainerName> = "fieldPath",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct EventSource {
-    pub component: Field<Component>,
-    pub host: Field<Box<str>>,
-}
+    EventSource {
+        component: Field<Component> = "component",
+        host: Field<Box<str>> = "host",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct EventSeries {
-    pub count: Field<u32>,
-    pub last_observed_time: Field<Timestamp>,
-}
+    EventSeries {
+        count: Field<u32> = "count",
+        last_observed_time: Field<Timestamp> = "lastObservedTime",
+    }
 
-/// `v1/Node`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Node {
-    pub metadata: Record<Metadata>,
-    pub spec: Record<NodeSpec>,
-    pub status: Record<NodeStatus>,
-}
+    /// `v1/Node`.
+    Node {
+        metadata: Record<Metadata> = "metadata",
+        spec: Record<NodeSpec> = "spec",
+        status: Record<NodeStatus> = "status",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct NodeSpec {
-    pub taints: Field<List<Taint>>,
-}
+    NodeSpec {
+        taints: Field<List<Record<Taint>>> = "taints",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Taint {
-    pub key: Field<TaintKey>,
-}
+    Taint {
+        key: Field<TaintKey> = "key",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct NodeStatus {
-    pub conditions: Field<List<NodeCondition>>,
-}
+    NodeStatus {
+        conditions: Field<List<Record<NodeCondition>>> = "conditions",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct NodeCondition {
-    #[serde(rename = "type")]
-    pub condition_type: Field<ConditionType>,
-    pub status: Field<ConditionStatus>,
-    pub last_transition_time: Field<Timestamp>,
-}
+    NodeCondition {
+        condition_type: Field<ConditionType> = "type",
+        status: Field<ConditionStatus> = "status",
+        last_transition_time: Field<Timestamp> = "lastTransitionTime",
+    }
 
-/// `v1/Namespace`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Namespace {
-    pub metadata: Record<Metadata>,
-    pub status: Record<NamespaceStatus>,
-}
+    /// `v1/Namespace`.
+    Namespace {
+        metadata: Record<Metadata> = "metadata",
+        status: Record<NamespaceStatus> = "status",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct NamespaceStatus {
-    pub phase: Field<Box<str>>,
-}
+    NamespaceStatus {
+        phase: Field<Box<str>> = "phase",
+    }
 
-/// A ReplicaSet or a Job: metadata only.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Owner {
-    pub metadata: Record<Metadata>,
-}
+    /// A ReplicaSet or a Job: metadata only.
+    Owner {
+        metadata: Record<Metadata> = "metadata",
+    }
 
-/// `hookaudit.io/v1alpha1` `HookAudit`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct HookAudit {
-    pub metadata: Record<Metadata>,
-    pub spec: Record<HookAuditSpec>,
-}
+    /// `hookaudit.io/v1alpha1` `HookAudit`.
+    HookAudit {
+        metadata: Record<Metadata> = "metadata",
+        spec: Record<HookAuditSpec> = "spec",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct HookAuditSpec {
-    pub target_ref: Field<TargetRef>,
-    pub thresholds: Record<ThresholdsSpec>,
-}
+    HookAuditSpec {
+        target_ref: Field<TargetRef> = "targetRef",
+        thresholds: Record<ThresholdsSpec> = "thresholds",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct TargetRef {
-    pub api_version: Field<Box<str>>,
-    pub kind: Field<Box<str>>,
-    pub name: Field<Box<str>>,
-}
+    TargetRef {
+        api_version: Field<Box<str>> = "apiVersion",
+        kind: Field<Box<str>> = "kind",
+        name: Field<Box<str>> = "name",
+    }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ThresholdsSpec {
-    pub post_start_slow_seconds: Field<i64>,
-    pub pre_stop_slow_percent: Field<i64>,
-    pub overdue_seconds: Field<i64>,
+    ThresholdsSpec {
+        post_start_slow_seconds: Field<i64> = "postStartSlowSeconds",
+        pre_stop_slow_percent: Field<i64> = "preStopSlowPercent",
+        overdue_seconds: Field<i64> = "overdueSeconds",
+    }
 }
-
-lenient_records!(
-    Metadata,
-    OwnerReference,
-    Annotations,
-    PodSpec,
-    Container,
-    Probe,
-    Lifecycle,
-    LifecycleHandler,
-    Exec,
-    HttpGet,
-    TcpSocket,
-    Sleep,
-    PodStatus,
-    PodCondition,
-    ContainerStatus,
-    ContainerState,
-    Waiting,
-    Running,
-    Terminated,
-    ObjectReference,
-    EventSource,
-    EventSeries,
-    NodeSpec,
-    Taint,
-    NodeStatus,
-    NodeCondition,
-    NamespaceStatus,
-    HookAuditSpec,
-    TargetRef,
-    ThresholdsSpec,
-);

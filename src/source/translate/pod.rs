@@ -9,7 +9,7 @@ use crate::audit::words::{ContainerType, Handler};
 use crate::redact::{self, DigestKey};
 use crate::source::wire::{
     self, ConditionStatus, ConditionType, Container, ContainerState, ContainerStatus, Field,
-    LifecycleHandler, List, Pod, PodStatus, Probe, Record, Signal,
+    LifecycleHandler, Pod, PodStatus, Probe, Record, Signal,
 };
 
 const DEFAULT_GRACE_SECONDS: i64 = 30;
@@ -35,9 +35,7 @@ pub(super) fn seen(pod: &Pod, key: &DigestKey, reading: &mut Reading) -> Option<
         generation: reading.copied(&metadata.generation, "metadata.generation"),
         observed_generation: reading.copied(observed, "status.observedGeneration"),
         deletion: deletion(metadata, grace_seconds, reading),
-        finalizers: reading
-            .items(&metadata.finalizers, "metadata.finalizers")
-            .to_vec(),
+        finalizers: finalizers(metadata, reading),
         controller: controller(metadata, reading),
         node: reading
             .value(&spec.node_name, "spec.nodeName")
@@ -56,6 +54,17 @@ pub(super) fn seen(pod: &Pod, key: &DigestKey, reading: &mut Reading) -> Option<
         static_pod_uid: reading.copied(&annotations.config_hash, "metadata.annotations"),
         containers: containers(pod, key, reading),
     })
+}
+
+fn finalizers(metadata: &wire::Metadata, reading: &mut Reading) -> Vec<Box<str>> {
+    const FIELD: &str = "metadata.finalizers";
+    let Some(list) = reading.value(&metadata.finalizers, FIELD) else {
+        return Vec::new();
+    };
+    let texts = list.items.iter();
+    texts
+        .filter_map(|item| reading.required(item, FIELD))
+        .collect()
 }
 
 fn deletion(
@@ -96,36 +105,38 @@ fn is_true(status: &Field<ConditionStatus>, reading: &mut Reading) -> bool {
 fn containers(pod: &Pod, key: &DigestKey, reading: &mut Reading) -> Vec<ContainerSeen> {
     let spec = &pod.spec.value;
     let status = &pod.status.value;
-    let lists: [(_, &Field<List<Container>>, _, _); 3] = [
+    let lists = [
         (
             ContainerType::Ephemeral,
-            &spec.ephemeral_containers,
-            "spec.ephemeralContainers",
-            reading.items(
+            (&spec.ephemeral_containers, "spec.ephemeralContainers"),
+            (
                 &status.ephemeral_container_statuses,
                 "status.ephemeralContainerStatuses",
             ),
         ),
         (
             ContainerType::Init,
-            &spec.init_containers,
-            "spec.initContainers",
-            reading.items(
+            (&spec.init_containers, "spec.initContainers"),
+            (
                 &status.init_container_statuses,
                 "status.initContainerStatuses",
             ),
         ),
         (
             ContainerType::Container,
-            &spec.containers,
-            "spec.containers",
-            reading.items(&status.container_statuses, "status.containerStatuses"),
+            (&spec.containers, "spec.containers"),
+            (&status.container_statuses, "status.containerStatuses"),
         ),
     ];
     let mut seen = Vec::new();
-    for (container_type, declared, field, statuses) in lists {
-        for declared in reading.items(declared, field) {
-            seen.extend(container(container_type, declared, statuses, key, reading));
+    for (container_type, (declared, declared_field), (statuses, statuses_field)) in lists {
+        let statuses = reading.items(statuses, statuses_field);
+        for declared in reading.items(declared, declared_field) {
+            let name = declared.name.get();
+            let status = statuses
+                .clone()
+                .find(|status| name.is_some() && status.name.get() == name);
+            seen.extend(container(container_type, declared, status, key, reading));
         }
     }
     seen
@@ -134,7 +145,7 @@ fn containers(pod: &Pod, key: &DigestKey, reading: &mut Reading) -> Vec<Containe
 fn container(
     container_type: ContainerType,
     declared: &Container,
-    statuses: &[ContainerStatus],
+    status: Option<&ContainerStatus>,
     key: &DigestKey,
     reading: &mut Reading,
 ) -> Option<ContainerSeen> {
@@ -144,9 +155,6 @@ fn container(
         (ContainerType::Init, Some(RestartPolicy::Always)) => ContainerType::Sidecar,
         (other, _) => other,
     };
-    let status = statuses
-        .iter()
-        .find(|status| status.name.get() == Some(&name));
     let lifecycle = reading.record(&declared.lifecycle, "spec.containers.lifecycle");
     let declared_signal = reading.copied(&lifecycle.stop_signal, "spec.containers.lifecycle");
     let reported_signal = status.and_then(|status| {
@@ -215,14 +223,14 @@ fn hook(
 fn command(exec: &wire::Exec, key: &DigestKey, spec: &mut HookSpec, reading: &mut Reading) {
     const FIELD: &str = "spec.containers.lifecycle.exec.command";
     let command = reading.value(&exec.command, FIELD);
-    if command.is_some_and(|command| command.0.has_wrong) {
+    if command.is_some_and(wire::Command::has_wrong) {
         reading.defects.push(FIELD);
     }
-    let first_word = exec.command.words().next();
+    let first_word = command.and_then(|command| command.words().next());
     spec.program = first_word.and_then(redact::program).map(Into::into);
     spec.digest = match exec.digest.get() {
         Some(digest) => Some(digest.0.clone()),
-        None => command.map(|_| key.digest(exec.command.words()).into()),
+        None => command.map(|command| key.digest(command.words()).into()),
     };
 }
 

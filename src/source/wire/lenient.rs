@@ -1,10 +1,11 @@
 //! Decoding that cannot fail on one field: what has the wrong type is noted and skipped, not refused.
+//!
+//! Values are read into their place, because moving them costs as much as reading them.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use jiff::Timestamp;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::audit::observation::Uid;
 
@@ -38,31 +39,38 @@ pub struct Record<T> {
     pub is_wrong: bool,
 }
 
-impl<'de, T: Lenient + Default> Deserialize<'de> for Record<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Field::deserialize(deserializer)? {
-            Field::Absent => Self::default(),
-            Field::Wrong => Self {
-                value: T::default(),
-                is_wrong: true,
-            },
-            Field::Is(value) => Self {
-                value,
-                is_wrong: false,
-            },
-        })
+/// A list whose elements may each be wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List<T> {
+    pub items: Vec<T>,
+}
+
+/// A place into which any JSON value can be read.
+pub trait Slot {
+    /// # Errors
+    /// Only where the input itself is broken.
+    fn fill<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
+}
+
+/// Reads into a slot that is part of something else.
+pub(in crate::source) struct Fill<'a, T>(pub &'a mut T);
+
+impl<'de, T: Slot> DeserializeSeed<'de> for Fill<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.fill(deserializer)
     }
 }
 
-/// The elements of a list that have the right type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List<T> {
-    pub items: Vec<T>,
-    /// An element was null or of another type.
-    pub has_wrong: bool,
+/// An object of the API, or a part of one.
+pub trait Object: Default {
+    /// # Errors
+    /// Only where the input itself is broken.
+    fn read<'de, A: MapAccess<'de>>(&mut self, map: A) -> Result<(), A::Error>;
 }
 
-/// What a value can be read from; each reading that a type does not know yields `None`.
+/// What a value can be read from; each reading that a type does not know yields nothing.
 pub trait Lenient: Sized {
     fn from_text(_text: &str) -> Option<Self> {
         None
@@ -78,72 +86,157 @@ pub trait Lenient: Sized {
 
     /// # Errors
     /// Only where the input itself is broken.
-    fn from_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
+    fn read_map<'de, A: MapAccess<'de>>(
+        field: &mut Field<Self>,
+        mut map: A,
+    ) -> Result<(), A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
+        *field = Field::Wrong;
+        Ok(())
     }
 
     /// # Errors
     /// Only where the input itself is broken.
-    fn from_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
+    fn read_list<'de, A: SeqAccess<'de>>(
+        field: &mut Field<Self>,
+        mut list: A,
+    ) -> Result<(), A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
+        *field = Field::Wrong;
+        Ok(())
     }
 }
 
-impl<'de, T: Lenient> Deserialize<'de> for Field<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FieldVisitor(PhantomData))
+impl<T: Object> Lenient for T {
+    fn read_map<'de, A: MapAccess<'de>>(field: &mut Field<Self>, map: A) -> Result<(), A::Error> {
+        *field = Field::Is(Self::default());
+        match field {
+            Field::Is(object) => object.read(map),
+            Field::Absent | Field::Wrong => Ok(()),
+        }
     }
 }
 
-struct FieldVisitor<T>(PhantomData<T>);
-
-impl<T> FieldVisitor<T> {
-    fn field(value: Option<T>) -> Field<T> {
-        value.map_or(Field::Wrong, Field::Is)
+impl<T: Lenient> Slot for Field<T> {
+    fn fill<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(FieldVisitor(self))
     }
 }
 
-impl<'de, T: Lenient> Visitor<'de> for FieldVisitor<T> {
-    type Value = Field<T>;
+struct FieldVisitor<'a, T>(&'a mut Field<T>);
+
+impl<T> FieldVisitor<'_, T> {
+    fn set(self, value: Option<T>) {
+        *self.0 = value.map_or(Field::Wrong, Field::Is);
+    }
+}
+
+impl<'de, T: Lenient> Visitor<'de> for FieldVisitor<'_, T> {
+    type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("any value")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Self::field(T::from_text(text)))
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.set(T::from_text(text));
+        Ok(())
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Self::field(T::from_number(number)))
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.set(T::from_number(number));
+        Ok(())
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Self::field(
-            i64::try_from(number).ok().and_then(T::from_number),
-        ))
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.set(i64::try_from(number).ok().and_then(T::from_number));
+        Ok(())
     }
 
-    fn visit_f64<E>(self, _number: f64) -> Result<Self::Value, E> {
-        Ok(Field::Wrong)
+    fn visit_f64<E>(self, _number: f64) -> Result<(), E> {
+        self.set(None);
+        Ok(())
     }
 
-    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-        Ok(Self::field(T::from_flag(flag)))
+    fn visit_bool<E>(self, flag: bool) -> Result<(), E> {
+        self.set(T::from_flag(flag));
+        Ok(())
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Field::Absent)
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::from_map(map).map(Self::field)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        T::read_map(self.0, map)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-        T::from_list(list).map(Self::field)
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        T::read_list(self.0, list)
+    }
+}
+
+impl<T: Object> Slot for Record<T> {
+    fn fill<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(RecordVisitor(self))
+    }
+}
+
+struct RecordVisitor<'a, T>(&'a mut Record<T>);
+
+impl<T> RecordVisitor<'_, T> {
+    fn refuse<E>(self) -> Result<(), E> {
+        self.0.is_wrong = true;
+        Ok(())
+    }
+}
+
+impl<'de, T: Object> Visitor<'de> for RecordVisitor<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any value")
+    }
+
+    fn visit_str<E>(self, _text: &str) -> Result<(), E> {
+        self.refuse()
+    }
+
+    fn visit_i64<E>(self, _number: i64) -> Result<(), E> {
+        self.refuse()
+    }
+
+    fn visit_u64<E>(self, _number: u64) -> Result<(), E> {
+        self.refuse()
+    }
+
+    fn visit_f64<E>(self, _number: f64) -> Result<(), E> {
+        self.refuse()
+    }
+
+    fn visit_bool<E>(self, _flag: bool) -> Result<(), E> {
+        self.refuse()
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.0.value.read(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        self.refuse()
+    }
+}
+
+impl<'de, T: Object> serde::Deserialize<'de> for Record<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut record = Self::default();
+        record.fill(deserializer)?;
+        Ok(record)
     }
 }
 
@@ -190,53 +283,97 @@ impl Lenient for Timestamp {
     }
 }
 
-impl<T: Lenient> Lenient for List<T> {
-    fn from_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
+impl<T: Slot + Default> Lenient for List<T> {
+    fn read_list<'de, A: SeqAccess<'de>>(
+        field: &mut Field<Self>,
+        mut list: A,
+    ) -> Result<(), A::Error> {
         let mut items = Vec::new();
-        let mut has_wrong = false;
-        while let Some(field) = list.next_element::<Field<T>>()? {
-            match field {
-                Field::Is(item) => items.push(item),
-                Field::Absent | Field::Wrong => has_wrong = true,
+        loop {
+            items.push(T::default());
+            let Some(last) = items.last_mut() else { break };
+            if list.next_element_seed(Fill(last))?.is_none() {
+                items.pop();
+                break;
             }
         }
-        Ok(Some(Self { items, has_wrong }))
+        *field = Field::Is(Self { items });
+        Ok(())
     }
 }
 
-/// Reads a record's fields from a JSON object.
-macro_rules! lenient_records {
-    ($($record:ty),+ $(,)?) => {$(
-        impl $crate::source::wire::lenient::Lenient for $record {
-            fn from_map<'de, A: serde::de::MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
-                let fields = serde::de::value::MapAccessDeserializer::new(map);
-                <$record as serde::Deserialize>::deserialize(fields).map(Some)
+/// Declares objects of the API: each field with the keys it is read from. A field that
+/// comes twice counts as it came last; null says nothing.
+macro_rules! records {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident { $( $(#[$field_doc:meta])* $field:ident: $kind:ty = $($key:literal)|+ ),+ $(,)? }
+    )+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default)]
+        pub struct $name { $( $(#[$field_doc])* pub $field: $kind, )+ }
+
+        impl $crate::source::wire::lenient::Object for $name {
+            fn read<'de, A: serde::de::MapAccess<'de>>(&mut self, mut map: A) -> Result<(), A::Error> {
+                #[allow(non_camel_case_types)]
+                enum Key { $($field,)+ Unknown }
+
+                struct KeyVisitor;
+
+                impl<'de> serde::de::DeserializeSeed<'de> for KeyVisitor {
+                    type Value = Key;
+
+                    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+                        deserializer.deserialize_identifier(self)
+                    }
+                }
+
+                impl serde::de::Visitor<'_> for KeyVisitor {
+                    type Value = Key;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        formatter.write_str("a key")
+                    }
+
+                    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+                        Ok(match key { $( $($key)|+ => Key::$field, )+ _ => Key::Unknown })
+                    }
+                }
+
+                while let Some(found) = map.next_key_seed(KeyVisitor)? {
+                    match found {
+                        $( Key::$field => {
+                            map.next_value_seed($crate::source::wire::lenient::Fill(&mut self.$field))?;
+                        } )+
+                        Key::Unknown => { map.next_value::<serde::de::IgnoredAny>()?; }
+                    }
+                }
+                Ok(())
             }
         }
     )+};
 }
-pub(super) use lenient_records;
+pub(super) use records;
 
 #[cfg(test)]
+#[expect(unreachable_pub, reason = "the macro declares what the API exports")]
 mod tests {
     use super::*;
 
-    #[derive(Debug, Default, PartialEq, serde::Deserialize)]
-    #[serde(default)]
-    struct Sample {
-        text: Field<Box<str>>,
-        number: Field<u32>,
-        flag: Field<bool>,
-        at: Field<Timestamp>,
-        list: Field<List<Box<str>>>,
-        inner: Field<Box<Sample>>,
+    records! {
+        Sample {
+            text: Field<Box<str>> = "text",
+            number: Field<u32> = "number" | "digits",
+            flag: Field<bool> = "flag",
+            at: Field<Timestamp> = "at",
+            list: Field<List<Field<Box<str>>>> = "list",
+            inner: Record<Inner> = "inner",
+        }
+        Inner { text: Field<Box<str>> = "text" }
     }
 
-    impl Lenient for Box<Sample> {
-        fn from_map<'de, A: MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
-            let fields = serde::de::value::MapAccessDeserializer::new(map);
-            Sample::deserialize(fields).map(|sample| Some(Self::new(sample)))
-        }
+    fn sample(json: &str) -> Sample {
+        serde_json::from_str::<Record<Sample>>(json).unwrap().value
     }
 
     #[test]
@@ -261,26 +398,22 @@ mod tests {
                 if field == "flag" {
                     continue;
                 }
-                let sample: Sample = serde_json::from_str(&json).unwrap();
-                assert_eq!(sample.flag, Field::Is(true), "{json}");
+                assert_eq!(sample(&json).flag, Field::Is(true), "{json}");
             }
         }
     }
 
     #[test]
     fn a_wrong_type_is_told_from_an_absent_field() {
-        let sample: Sample = serde_json::from_str(
-            r#"{"text":5,"number":-1,"list":["a",7],"at":"yesterday","inner":null}"#,
-        )
-        .unwrap();
+        let sample =
+            sample(r#"{"text":5,"number":-1,"list":["a",7],"at":"yesterday","inner":null}"#);
         assert_eq!(sample.text, Field::Wrong);
         assert_eq!(sample.number, Field::Wrong);
         assert_eq!(sample.at, Field::Wrong);
         assert_eq!(sample.flag, Field::Absent);
-        assert_eq!(sample.inner, Field::Absent);
+        assert!(!sample.inner.is_wrong);
         let list = List {
-            items: vec!["a".into()],
-            has_wrong: true,
+            items: vec![Field::Is("a".into()), Field::Wrong],
         };
         assert_eq!(sample.list, Field::Is(list));
     }

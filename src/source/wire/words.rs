@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::de::SeqAccess;
+
 use super::lenient::{Field, Lenient, List};
 use crate::audit::observation::{
     Disruption, EventReason, Note, Phase, PostStartFailure, RestartPolicy, StatusReason,
@@ -11,7 +13,7 @@ use crate::redact;
 
 /// An exec hook's command: only ever digested, never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Command(pub List<Box<str>>);
+pub struct Command(pub List<Field<Box<str>>>);
 
 impl fmt::Debug for Command {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,8 +22,13 @@ impl fmt::Debug for Command {
 }
 
 impl Lenient for Command {
-    fn from_list<'de, A: serde::de::SeqAccess<'de>>(list: A) -> Result<Option<Self>, A::Error> {
-        Ok(List::from_list(list)?.map(Self))
+    fn read_list<'de, A: SeqAccess<'de>>(field: &mut Field<Self>, list: A) -> Result<(), A::Error> {
+        let mut words = Field::Absent;
+        List::read_list(&mut words, list)?;
+        if let Field::Is(words) = words {
+            *field = Field::Is(Self(words));
+        }
+        Ok(())
     }
 }
 
@@ -254,24 +261,33 @@ closed! {
     }
 }
 
-impl Field<Command> {
-    /// The words of the command that are texts.
+impl Command {
+    /// The words that are texts.
     pub fn words(&self) -> impl Iterator<Item = &str> {
-        self.get()
-            .into_iter()
-            .flat_map(|command| command.0.items.iter().map(AsRef::as_ref))
+        self.0
+            .items
+            .iter()
+            .filter_map(|word| word.get().map(AsRef::as_ref))
+    }
+
+    /// A word is of another type.
+    #[must_use]
+    pub fn has_wrong(&self) -> bool {
+        self.0.items.iter().any(|word| word.get().is_none())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Record;
     use super::*;
 
     #[test]
     fn a_command_does_not_show_its_words() {
-        let command: Field<Command> = serde_json::from_str(r#"["sh","-c","hunter2"]"#).unwrap();
-        assert_eq!(command.words().count(), 3);
-        assert!(!format!("{command:?}").contains("hunter2"));
+        let json = r#"{"command":["sh","-c","hunter2"]}"#;
+        let exec: Record<crate::source::wire::Exec> = serde_json::from_str(json).unwrap();
+        assert_eq!(exec.value.command.get().unwrap().words().count(), 3);
+        assert!(!format!("{exec:?}").contains("hunter2"));
     }
 
     #[test]
