@@ -157,7 +157,7 @@ impl Auditor {
             Observation::Pod(pod) => self.pod(&pod),
             Observation::PodGone(pod) => self.pod_gone(&pod),
             Observation::Event(event) => self.event(*event),
-            Observation::Node(node) => self.nodes.observe(&node),
+            Observation::Node(node) => self.nodes.observe(now, &node),
             Observation::NodeGone { name } => {
                 self.nodes.forget(&name);
                 self.touch_node(&name);
