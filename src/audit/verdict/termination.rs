@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::align::{Kill, Life};
 use super::{View, cause, evidence, grace, holding};
 use crate::audit::case::Case;
