@@ -2,6 +2,7 @@
 
 pub mod recording;
 pub mod translate;
+pub mod watch;
 pub mod wire;
 
 use std::sync::Arc;

@@ -32,14 +32,14 @@ pub enum Contents {
 /// Why a recording cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("write recording {}: {source}", path.display())]
-pub struct RecordingWriteError {
+pub struct RecorderError {
     path: PathBuf,
     source: io::Error,
 }
 
 /// A recording being written.
 #[derive(Debug)]
-pub struct RecordingWriter {
+pub struct Recorder {
     path: PathBuf,
     output: Output,
     contents: Contents,
@@ -83,7 +83,7 @@ impl Serialize for Time {
     }
 }
 
-impl RecordingWriter {
+impl Recorder {
     /// Creates the file, compressed if its name ends in `.gz`, and writes the header.
     ///
     /// # Errors
@@ -92,9 +92,9 @@ impl RecordingWriter {
         path: impl AsRef<Path>,
         server: Option<&str>,
         contents: Contents,
-    ) -> Result<Self, RecordingWriteError> {
+    ) -> Result<Self, RecorderError> {
         let path = path.as_ref();
-        let file = File::create(path).map_err(|source| RecordingWriteError {
+        let file = File::create(path).map_err(|source| RecorderError {
             path: path.to_owned(),
             source,
         })?;
@@ -132,7 +132,7 @@ impl RecordingWriter {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write(&mut self, at: Timestamp, seen: &Seen) -> Result<(), RecordingWriteError> {
+    pub fn write(&mut self, at: Timestamp, seen: &Seen) -> Result<(), RecorderError> {
         match (seen.change, &seen.raw) {
             (Change::Added | Change::Modified | Change::Deleted, Some(raw)) => {
                 self.object(at, &seen.stream, seen.change, raw)
@@ -153,7 +153,7 @@ impl RecordingWriter {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn tick(&mut self, at: Timestamp) -> Result<(), RecordingWriteError> {
+    pub fn tick(&mut self, at: Timestamp) -> Result<(), RecorderError> {
         self.line(&Line::<()> {
             at: Time(at),
             resource: "clock",
@@ -167,7 +167,7 @@ impl RecordingWriter {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn flush(&mut self) -> Result<(), RecordingWriteError> {
+    pub fn flush(&mut self) -> Result<(), RecorderError> {
         self.unflushed_lines = 0;
         self.flushed_at = Instant::now();
         let flushed = match &mut self.output {
@@ -181,13 +181,13 @@ impl RecordingWriter {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn finish(self) -> Result<(), RecordingWriteError> {
+    pub fn finish(self) -> Result<(), RecorderError> {
         let Self { path, output, .. } = self;
         let finished = match output {
             Output::Plain(mut file) => file.flush(),
             Output::Compressed(encoder) => encoder.finish().and_then(|mut file| file.flush()),
         };
-        finished.map_err(|source| RecordingWriteError { path, source })
+        finished.map_err(|source| RecorderError { path, source })
     }
 
     fn object(
@@ -196,7 +196,7 @@ impl RecordingWriter {
         stream: &Stream,
         change: Change,
         raw: &RawValue,
-    ) -> Result<(), RecordingWriteError> {
+    ) -> Result<(), RecorderError> {
         let resource = stream.resource;
         let Contents::Redacted(redactor) = &self.contents else {
             return self.object_line(at, resource, change, raw);
@@ -212,7 +212,7 @@ impl RecordingWriter {
         resource: Resource,
         change: Change,
         object: &(impl Serialize + ?Sized),
-    ) -> Result<(), RecordingWriteError> {
+    ) -> Result<(), RecorderError> {
         self.line(&Line {
             at: Time(at),
             resource: resource.as_str(),
@@ -222,7 +222,7 @@ impl RecordingWriter {
         })
     }
 
-    fn line(&mut self, line: &impl Serialize) -> Result<(), RecordingWriteError> {
+    fn line(&mut self, line: &impl Serialize) -> Result<(), RecorderError> {
         let written = match &mut self.output {
             Output::Plain(file) => write_line(file, line),
             Output::Compressed(encoder) => write_line(encoder, line),
@@ -235,8 +235,8 @@ impl RecordingWriter {
         Ok(())
     }
 
-    fn error(&self, source: io::Error) -> RecordingWriteError {
-        RecordingWriteError {
+    fn error(&self, source: io::Error) -> RecorderError {
+        RecorderError {
             path: self.path.clone(),
             source,
         }

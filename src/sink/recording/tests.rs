@@ -65,7 +65,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn write(path: &Path, contents: Contents) {
-    let mut writer = RecordingWriter::create(path, Some("v1.37.2"), contents).unwrap();
+    let mut writer = Recorder::create(path, Some("v1.37.2"), contents).unwrap();
     for (at, seen) in seen_of_sample() {
         writer.write(at, &seen).unwrap();
     }
@@ -133,7 +133,7 @@ fn a_redacted_recording_reads_the_same_under_any_key_and_tells_no_command() {
 #[test]
 fn what_was_flushed_survives_a_kill() {
     let path = path("killed.jsonl.gz");
-    let mut writer = RecordingWriter::create(&path, None, Contents::Raw).unwrap();
+    let mut writer = Recorder::create(&path, None, Contents::Raw).unwrap();
     let seen = seen_of_sample();
     for (at, seen) in &seen[..20] {
         writer.write(*at, seen).unwrap();
@@ -155,7 +155,7 @@ fn what_was_flushed_survives_a_kill() {
 #[test]
 fn relists_name_their_stream_and_objects_stay_on_one_line() {
     let path = path("stream.jsonl");
-    let mut writer = RecordingWriter::create(&path, None, Contents::Raw).unwrap();
+    let mut writer = Recorder::create(&path, None, Contents::Raw).unwrap();
     let stream = Arc::new(Stream {
         resource: Resource::Events,
         selector: Some("reason=Killing".into()),

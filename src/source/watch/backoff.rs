@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const FIRST: Duration = Duration::from_millis(800);
+const LONGEST: Duration = Duration::from_secs(30);
+const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+
+/// How long to wait after a failure: twice as long each time, forgotten only after a complete list
+/// and a minute without another failure. That a request was begun proves nothing.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+    fine_since: Option<Instant>,
+}
+
+impl Backoff {
+    /// A list begins.
+    pub(super) const fn listing(&mut self) {
+        self.fine_since = None;
+    }
+
+    /// A list is complete.
+    pub(super) const fn listed(&mut self, now: Instant) {
+        self.fine_since = Some(now);
+    }
+
+    /// The wait after a failure now; `random` spreads those who failed together.
+    pub(super) fn failed(&mut self, now: Instant, random: u64) -> Duration {
+        if let Some(since) = &mut self.fine_since {
+            if now.duration_since(*since) >= HEALTHY_AFTER {
+                self.failures = 0;
+            }
+            *since = now;
+        }
+        let wait = FIRST
+            .saturating_mul(1 << self.failures.min(10))
+            .min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        // Between half of it and all of it.
+        let half = wait / 2;
+        let spread = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
+        half + Duration::from_nanos(random % spread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(backoff: &mut Backoff, now: Instant, times: usize) -> Vec<u128> {
+        let wait = |_| backoff.failed(now, u64::MAX - 1).as_millis();
+        (0..times).map(wait).collect()
+    }
+
+    #[test]
+    fn waits_double_up_to_half_a_minute_and_stay_apart() {
+        let now = Instant::now();
+        let longest = waits(&mut Backoff::default(), now, 9);
+        assert!(
+            longest.is_sorted() && *longest.last().unwrap() <= 30_000,
+            "{longest:?}"
+        );
+        assert!(
+            (15_000..=30_000).contains(longest.last().unwrap()),
+            "{longest:?}"
+        );
+        for (random, expected) in [(0, 400), (399_999_999, 799)] {
+            let wait = Backoff::default().failed(now, random).as_millis();
+            assert_eq!(wait, expected);
+        }
+    }
+
+    #[test]
+    fn a_list_that_only_begins_forgets_nothing() {
+        let now = Instant::now();
+        let mut backoff = Backoff::default();
+        waits(&mut backoff, now, 6);
+        backoff.listing();
+        let later = now + Duration::from_secs(3600);
+        assert!(backoff.failed(later, 0) >= Duration::from_secs(15));
+    }
+
+    #[test]
+    fn a_complete_list_forgets_after_a_minute_without_failure() {
+        let now = Instant::now();
+        let mut backoff = Backoff::default();
+        waits(&mut backoff, now, 6);
+        backoff.listed(now);
+        let soon = now + Duration::from_secs(59);
+        assert!(backoff.failed(soon, 0) >= Duration::from_secs(15));
+        assert!(backoff.failed(soon + Duration::from_secs(59), 0) >= Duration::from_secs(15));
+        assert!(backoff.failed(soon + Duration::from_secs(119), 0) < Duration::from_secs(1));
+    }
+}

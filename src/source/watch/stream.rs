@@ -1,0 +1,254 @@
+use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream as AsyncStream, StreamExt};
+use kube::runtime::watcher::{self, Config, Event, watcher};
+use kube::{Api, Client};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::client::{ANSWER_WITHIN, attended};
+use super::health::{Failure, StreamHealth};
+use super::object::{Watchable, Watched};
+use super::plan::Planned;
+use crate::audit::observation::{Observation, Stream};
+use crate::source::translate::{Presence, Translator};
+use crate::source::{Change, Seen};
+
+/// A page of whole pods of this many objects takes about 10 MB while it is read.
+const PAGE_SIZE: u32 = 250;
+
+/// Between two objects of a list, a page may have to be fetched.
+const NEXT_LISTED_WITHIN: Duration = ANSWER_WITHIN.saturating_add(Duration::from_secs(30));
+
+/// How the objects are listed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strategy {
+    /// By one watch that begins with everything there is (Kubernetes 1.32, and 1.34 on).
+    Streaming,
+    /// By pages, where the API server refuses the other.
+    Pages,
+}
+
+/// The receiver is gone, or the watches were cancelled.
+struct Ended;
+
+/// One list and watch, for ever.
+pub(super) struct Watch {
+    planned: Planned,
+    stream: Arc<Stream>,
+    health: Arc<StreamHealth>,
+    translator: Translator,
+    sender: mpsc::Sender<Seen>,
+    strategy: Strategy,
+    backoff: Backoff,
+    is_listing: bool,
+    /// Something was sent since the last RELIST, or since the beginning.
+    has_sent: bool,
+}
+
+impl Watch {
+    pub(super) fn new(
+        planned: Planned,
+        health: Arc<StreamHealth>,
+        translator: Translator,
+        sender: mpsc::Sender<Seen>,
+    ) -> Self {
+        Self {
+            stream: Arc::new(planned.stream.clone()),
+            planned,
+            health,
+            translator,
+            sender,
+            strategy: Strategy::Streaming,
+            backoff: Backoff::default(),
+            is_listing: true,
+            has_sent: false,
+        }
+    }
+
+    /// Runs until cancelled or until nobody receives.
+    pub(super) async fn run<K: Watchable, const RAW: bool>(
+        mut self,
+        client: Client,
+        cancel: CancellationToken,
+    ) {
+        let client = attended(client, Arc::clone(&self.health));
+        let api: Api<Watched<K, RAW>> = match &self.planned.namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &()),
+            None => Api::all_with(client, &()),
+        };
+        let endless = async {
+            loop {
+                let events = pin!(watcher(api.clone(), self.config()));
+                if let Err(Ended) = self.follow(events).await {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = endless => {}
+        }
+    }
+
+    fn config(&self) -> Config {
+        let mut config = Config::default().timeout(self.planned.timeout_seconds);
+        config
+            .field_selector
+            .clone_from(&self.planned.field_selector);
+        match self.strategy {
+            Strategy::Streaming => config.streaming_lists(),
+            Strategy::Pages => config.page_size(PAGE_SIZE),
+        }
+    }
+
+    /// Follows one watcher until it has to be replaced.
+    async fn follow<K: Watchable, const RAW: bool>(
+        &mut self,
+        mut events: impl AsyncStream<Item = watcher::Result<Event<Watched<K, RAW>>>> + Unpin,
+    ) -> Result<(), Ended> {
+        self.is_listing = true;
+        loop {
+            let next = if self.is_listing {
+                match timeout(NEXT_LISTED_WITHIN, events.next()).await {
+                    Ok(next) => next,
+                    Err(_) => return self.give_up_list().await,
+                }
+            } else {
+                events.next().await
+            };
+            match next {
+                None => return Ok(()),
+                Some(Ok(event)) => self.take(event).await?,
+                Some(Err(error)) => {
+                    if self.failed(&error).await.is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take<K: Watchable, const RAW: bool>(
+        &mut self,
+        event: Event<Watched<K, RAW>>,
+    ) -> Result<(), Ended> {
+        match event {
+            Event::Init => {
+                self.is_listing = true;
+                self.backoff.listing();
+                if self.has_sent {
+                    self.health.relisted();
+                    let relist = Observation::Relist(self.planned.stream.clone());
+                    self.send(Change::Relist, None, relist).await?;
+                    self.has_sent = false;
+                }
+                Ok(())
+            }
+            Event::InitApply(object) => self.object(Change::Added, object).await,
+            Event::Apply(object) => self.object(Change::Modified, object).await,
+            Event::Delete(object) => self.object(Change::Deleted, object).await,
+            Event::InitDone => {
+                self.is_listing = false;
+                self.backoff.listed(Instant::now());
+                let synced = Observation::Synced(self.planned.stream.clone());
+                self.send(Change::Synced, None, synced).await?;
+                self.health.synced();
+                Ok(())
+            }
+        }
+    }
+
+    async fn object<K: Watchable, const RAW: bool>(
+        &mut self,
+        change: Change,
+        watched: Watched<K, RAW>,
+    ) -> Result<(), Ended> {
+        self.health.active();
+        let presence = match change {
+            Change::Deleted => Presence::Gone,
+            _ => Presence::Present,
+        };
+        let translation = watched.object.translation(&self.translator, presence);
+        let mut raw = watched.raw;
+        for observation in translation.into_observations() {
+            self.send(change, raw.take(), observation).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        change: Change,
+        raw: Option<Box<serde_json::value::RawValue>>,
+        observation: Observation,
+    ) -> Result<(), Ended> {
+        self.has_sent = true;
+        let stream = Arc::clone(&self.stream);
+        let seen = Seen {
+            stream,
+            change,
+            raw,
+            observation,
+        };
+        self.sender.send(seen).await.map_err(|_| Ended)
+    }
+
+    /// Waits as long as this failure asks for; breaks if the watcher cannot go on from it.
+    async fn failed(&mut self, error: &watcher::Error) -> ControlFlow<()> {
+        let failure = Failure::of(error);
+        self.health.failed(failure);
+        let is_start = matches!(error, watcher::Error::WatchStartFailed(_));
+        let is_refused = is_start && failure == Failure::Refused;
+        if is_refused && self.strategy == Strategy::Streaming {
+            tracing::info!(stream = %Told(&self.stream), "the API server streams no lists; listing by pages");
+            self.strategy = Strategy::Pages;
+            return ControlFlow::Break(());
+        }
+        self.wait(failure).await;
+        // Answered to the start of a watch, these would be answered to each further one.
+        let is_final = is_refused || is_start && failure == Failure::Expired;
+        if is_final {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// A list that gets nowhere is begun anew; a streamed one not again, its end may never come.
+    async fn give_up_list(&mut self) -> Result<(), Ended> {
+        self.health.failed(Failure::Timeout);
+        self.strategy = Strategy::Pages;
+        self.wait(Failure::Timeout).await;
+        Ok(())
+    }
+
+    async fn wait(&mut self, failure: Failure) {
+        let random = RandomState::new().hash_one(0);
+        let wait = self.backoff.failed(Instant::now(), random);
+        // Never the error itself: it may quote the object.
+        tracing::warn!(
+            stream = %Told(&self.stream), failure = failure.label(), retry_in_ms = wait.as_millis(),
+            "watch failed"
+        );
+        sleep(wait).await;
+    }
+}
+
+struct Told<'a>(&'a Stream);
+
+impl std::fmt::Display for Told<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.0.resource.as_str())?;
+        match &self.0.selector {
+            Some(selector) => write!(formatter, "[{selector}]"),
+            None => Ok(()),
+        }
+    }
+}
