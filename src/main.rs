@@ -11,6 +11,9 @@ use hookaudit::cli::{Arguments, Command, output};
 use hookaudit::config::{Log, LogFormat, OperateConfig, RecordConfig, ReplayConfig, Screen};
 use hookaudit::report::{self, table::Colour};
 use hookaudit::{api, run};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -99,13 +102,17 @@ fn to_stderr(text: &str) {
 }
 
 fn start_log(log: Log) {
-    let lines = tracing_subscriber::fmt()
-        .with_max_level(log.level)
+    // kube logs whole answers that it cannot decode, which may hold secrets.
+    let targets = Targets::new()
+        .with_default(log.level)
+        .with_target("kube_client", LevelFilter::OFF);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(wants_colour(&io::stderr()));
+    let registry = tracing_subscriber::registry();
     match log.format {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().init(),
+        LogFormat::Text => registry.with(lines.with_filter(targets)).init(),
+        LogFormat::Json => registry.with(lines.json().with_filter(targets)).init(),
     }
 }
 

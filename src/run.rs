@@ -1,25 +1,309 @@
-//! Wires the rooms together.
+//! Wires the rooms together: the operator, the recorder, and the same engine on recorded time.
 
+mod error;
+mod operate;
+mod preflight;
 pub mod replay;
 
-use thiserror::Error;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::{OperateConfig, RecordConfig};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client, ResourceExt};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-#[derive(Debug, Error)]
-#[error("not part of this branch")]
-pub struct RunError;
+pub use self::error::RunError;
+use self::operate::Outlets;
+use crate::admin::{self, Admin, Health};
+use crate::audit::auditor::{Auditor, Settings};
+use crate::audit::observation::{Resource, Stream};
+use crate::audit::snapshot::Snapshot;
+use crate::config::{BindAddress, OperateConfig, RecordConfig, Redaction, ReportScope};
+use crate::redact::{DigestKey, Redactor};
 
-/// # Errors
+use crate::sink::events::{EventCounters, EventSettings, EventSink};
+use crate::sink::metrics::{MetricsSettings, Renderer};
+use crate::sink::recording::{Contents, Recorder};
+use crate::sink::status::{self, Reports, StatusCounters, StatusSettings, StatusWriter};
+use crate::source::translate::Translator;
+use crate::source::watch::{self as source, Options, RawObjects};
+
+/// The loop that says nothing for so long is taken to be stuck.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Tasks that have not ended by then are left behind.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// Runs the operator until SIGTERM or SIGINT.
 ///
-/// Always, until the loop is merged.
-pub fn operate(_config: OperateConfig) -> Result<(), RunError> {
-    Err(RunError)
+/// # Errors
+/// The cluster cannot be used, or an address or file cannot.
+pub fn operate(config: OperateConfig) -> Result<(), RunError> {
+    runtime()?.block_on(operator(config))
 }
 
-/// # Errors
+/// Records what the operator would see until SIGTERM or SIGINT.
 ///
-/// Always, until the loop is merged.
-pub fn record(_config: RecordConfig) -> Result<(), RunError> {
-    Err(RunError)
+/// # Errors
+/// The cluster cannot be used, or the file cannot be written.
+pub fn record(config: RecordConfig) -> Result<(), RunError> {
+    runtime()?.block_on(recorder(config))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
+    // Another provider may have been installed by a test in the same process.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(RunError::Start)
+}
+
+/// A cluster that answers.
+struct Reached {
+    client: Client,
+    server: String,
+    key: DigestKey,
+}
+
+async fn reach(cluster: &crate::config::Cluster) -> Result<Reached, RunError> {
+    let configuration = preflight::configuration(cluster).await?;
+    let address = configuration.cluster_url.to_string();
+    let client = preflight::client(configuration)?;
+    let server = preflight::server_version(&client, &address).await?;
+    let key = digest_key(&client).await;
+    Ok(Reached {
+        client,
+        server,
+        key,
+    })
+}
+
+/// Digests of commands are keyed by what only this cluster's users can see, so that they stay the same
+/// over restarts and tell nothing elsewhere.
+async fn digest_key(client: &Client) -> DigestKey {
+    let namespaces = Api::<Namespace>::all(client.clone());
+    match namespaces
+        .get_metadata("kube-system")
+        .await
+        .map(|namespace| namespace.uid())
+    {
+        Ok(Some(uid)) => DigestKey::new(uid.as_bytes()),
+        _ => DigestKey::default(),
+    }
+}
+
+async fn operator(config: OperateConfig) -> Result<(), RunError> {
+    let cancel = ended_by_signal()?;
+    let reached = reach(&config.cluster).await?;
+    if !preflight::has_resource(&reached.client).await? {
+        return Err(RunError::MissingResource);
+    }
+    let rights = [preflight::READS, preflight::WRITES].concat();
+    preflight::check_rights(&reached.client, &config.cluster, &rights).await?;
+    let recorder = config
+        .record_path
+        .as_ref()
+        .map(|path| recording(path, &reached, Redaction::Redacted))
+        .transpose()?;
+    let options = Options {
+        namespaces: config.cluster.namespaces.clone(),
+        resources: Resource::ALL.to_vec(),
+        raw: if recorder.is_some() {
+            RawObjects::Kept
+        } else {
+            RawObjects::Dropped
+        },
+    };
+    let streams = source::streams(&options);
+    let health = Arc::new(Health::new(
+        Timestamp::now(),
+        SILENCE_MAX,
+        streams.iter().map(name),
+    ));
+    let (snapshots, latest) = watch::channel(Arc::new(Snapshot::default()));
+    let mut tasks = JoinSet::new();
+
+    let status_counters = Arc::new(StatusCounters::default());
+    let event_counters = Arc::new(EventCounters::default());
+    let renderer = Renderer::new(
+        MetricsSettings::default(),
+        Arc::clone(&status_counters),
+        Arc::clone(&event_counters),
+    );
+    let admin = Admin {
+        health: Arc::clone(&health),
+        renderer,
+        snapshots: latest.clone(),
+        clock: Timestamp::now,
+    };
+    for address in std::iter::once(&config.metrics_address).chain(&config.health_address) {
+        let listener = listen(address).await?;
+        let (admin, cancel) = (admin.clone(), cancel.clone());
+        tasks.spawn(async move {
+            if let Err(error) = admin::serve(listener, admin, cancel).await {
+                tracing::error!("the admin port failed: {error}");
+            }
+        });
+    }
+
+    let reports = Reports::default();
+    let settings = StatusSettings {
+        scope: scope(config.report_scope),
+        ..StatusSettings::default()
+    };
+    let writer = StatusWriter::new(
+        reached.client.clone(),
+        settings,
+        latest.clone(),
+        reports.clone(),
+        status_counters,
+    );
+    tasks.spawn(writer.run(cancel.clone()));
+    let (events, event_sink) = EventSink::new(
+        reached.client.clone(),
+        EventSettings::default(),
+        latest,
+        event_counters,
+    );
+    tasks.spawn(event_sink.run(cancel.clone()));
+
+    let translator = Translator::new(reached.key.clone());
+    let (seen, handles) = source::start(&reached.client, &options, &translator, cancel.clone());
+    let (lookups, answers) =
+        operate::look_ups(reached.client.clone(), options.raw, &mut tasks, &cancel);
+    tracing::info!(
+        server = reached.server,
+        version = env!("CARGO_PKG_VERSION"),
+        "watching"
+    );
+    let auditor = Auditor::new(Settings {
+        thresholds: config.thresholds,
+        seed: seed(),
+        streams,
+    });
+    let outlets = Outlets {
+        events,
+        reports,
+        snapshots,
+        health,
+        lookups,
+        recorder,
+    };
+    let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
+    cancel.cancel();
+    end(tasks, handles).await;
+    result
+}
+
+async fn recorder(config: RecordConfig) -> Result<(), RunError> {
+    let cancel = ended_by_signal()?;
+    let reached = reach(&config.cluster).await?;
+    preflight::check_rights(&reached.client, &config.cluster, preflight::READS).await?;
+    let mut resources = Resource::ALL.to_vec();
+    if !preflight::has_resource(&reached.client).await? {
+        resources.retain(|resource| *resource != Resource::HookAudits);
+    }
+    let mut recorder = recording(&config.path, &reached, config.redaction)?;
+    let options = Options {
+        namespaces: config.cluster.namespaces.clone(),
+        resources,
+        raw: RawObjects::Kept,
+    };
+    let translator = Translator::new(reached.key);
+    let (mut seen, handles) = source::start(&reached.client, &options, &translator, cancel.clone());
+    tracing::info!(server = reached.server, file = %config.path.display(), "recording until Ctrl-C");
+    loop {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => break,
+            next = seen.recv() => {
+                let Some(next) = next else { break };
+                recorder.write(Timestamp::now(), &next)?;
+            }
+        }
+    }
+    drop(seen);
+    recorder.tick(Timestamp::now())?;
+    recorder.finish()?;
+    end(JoinSet::new(), handles).await;
+    Ok(())
+}
+
+fn recording(
+    path: &std::path::Path,
+    reached: &Reached,
+    redaction: Redaction,
+) -> Result<Recorder, RunError> {
+    let contents = match redaction {
+        Redaction::Redacted => Contents::Redacted(Redactor::new(reached.key.clone())),
+        Redaction::Raw => Contents::Raw,
+    };
+    Ok(Recorder::create(path, Some(&reached.server), contents)?)
+}
+
+fn scope(scope: ReportScope) -> status::ReportScope {
+    match scope {
+        ReportScope::Hooks => status::ReportScope::Hooks,
+        ReportScope::Problems => status::ReportScope::Problems,
+        ReportScope::All => status::ReportScope::All,
+    }
+}
+
+/// The name of a stream in `/readyz`.
+pub(crate) fn name(stream: &Stream) -> Box<str> {
+    match &stream.selector {
+        None => stream.resource.as_str().into(),
+        Some(selector) => format!("{} {selector}", stream.resource.as_str()).into(),
+    }
+}
+
+/// Names are chosen by users, so the indexes over them are seeded differently in each process.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}
+
+async fn listen(address: &BindAddress) -> Result<TcpListener, RunError> {
+    let candidates = address.candidates();
+    TcpListener::bind(candidates)
+        .await
+        .map_err(|source| RunError::Listen {
+            address: candidates
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            source,
+        })
+}
+
+/// A token that SIGTERM and SIGINT cancel.
+fn ended_by_signal() -> Result<CancellationToken, RunError> {
+    let cancel = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Start)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Start)?;
+    let ended = cancel.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        ended.cancel();
+    });
+    Ok(cancel)
+}
+
+async fn end(mut tasks: JoinSet<()>, handles: source::Handles) {
+    let all = async {
+        handles.ended().await;
+        while tasks.join_next().await.is_some() {}
+    };
+    if tokio::time::timeout(END_WITHIN, all).await.is_err() {
+        tracing::warn!("not everything ended within {} s", END_WITHIN.as_secs());
+    }
 }

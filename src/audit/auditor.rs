@@ -22,6 +22,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::gap::Gaps;
+use super::moment::seconds;
 use super::nodes::Nodes;
 use super::observation::{
     EventReason, EventSeen, Note, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
@@ -34,6 +35,9 @@ use cases::Open;
 use events::Early;
 use ledgers::Ledgers;
 use pods::Resting;
+
+/// Events are kept for an hour (`--event-ttl`); five minutes less leaves time to list them.
+const EVENT_LIFE_SECONDS: f64 = 3300.0;
 
 /// What the core is told once, at its start.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +76,8 @@ pub struct Auditor {
     thresholds: Thresholds,
     now: Timestamp,
     observed_from: Option<Timestamp>,
+    /// When anything was last seen on any stream.
+    heard_at: Option<Timestamp>,
     roster: Roster,
     owners: Owners,
     nodes: Nodes,
@@ -124,6 +130,7 @@ impl Auditor {
             thresholds: settings.thresholds,
             now: Timestamp::MIN,
             observed_from: None,
+            heard_at: None,
             roster: Roster::new(settings.seed),
             owners: Owners::new(settings.seed),
             nodes: Nodes::default(),
@@ -150,8 +157,9 @@ impl Auditor {
         self.ledgers.outdate();
         let now = self.now;
         self.observed_from.get_or_insert(now);
-        if let Some(stream) = stream_of(&observation) {
-            self.gaps.activity(now, &stream);
+        let stream = stream_of(&observation);
+        if let Some(stream) = &stream {
+            self.gaps.activity(now, stream);
         }
         match observation {
             Observation::Pod(pod) => self.pod(&pod),
@@ -182,6 +190,9 @@ impl Auditor {
                     .entry((resource.as_str(), field))
                     .or_default() += 1;
             }
+        }
+        if stream.is_some() {
+            self.heard_at = Some(now);
         }
     }
 
@@ -231,8 +242,15 @@ impl Auditor {
         self.build_snapshot()
     }
 
+    /// Events outlive the watch that broke: unless everything was silent for almost as long as they
+    /// live, the new list holds all that was missed.
     fn relist(&mut self, stream: &Stream) {
-        self.gaps.relist(self.now, stream);
+        let silent = self
+            .heard_at
+            .map_or(0.0, |heard_at| seconds(heard_at, self.now));
+        if stream.resource != Resource::Events || silent > EVENT_LIFE_SECONDS {
+            self.gaps.relist(self.now, stream);
+        }
         match stream.resource {
             Resource::Pods => self.roster.begin_epoch(),
             Resource::ReplicaSets | Resource::Jobs => self.owners.begin_epoch(stream.resource),

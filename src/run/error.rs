@@ -1,14 +1,17 @@
 //! What ends a run, in one line that says what to do.
 
 use std::io;
-use std::path::PathBuf;
 
 use thiserror::Error;
+
+use crate::sink::recording::RecorderError;
 
 /// The operator, or a recording, cannot start or go on.
 #[derive(Debug, Error)]
 pub enum RunError {
-    #[error("cannot read the kubeconfig: {0}; name one by --kubeconfig, or its context by --context")]
+    #[error(
+        "cannot read the kubeconfig: {0}; name one by --kubeconfig, or its context by --context"
+    )]
     Kubeconfig(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot reach the API server at {server}: {reason}; check --kubeconfig and --context")]
     Unreachable { server: String, reason: String },
@@ -23,10 +26,8 @@ pub enum RunError {
     Forbidden(String),
     #[error("cannot listen on {address}: {source}")]
     Listen { address: String, source: io::Error },
-    #[error("cannot write the recording {}: {source}", path.display())]
-    Recording { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Recording(#[from] RecorderError),
     #[error("cannot start: {0}")]
     Start(#[source] io::Error),
-    #[error("the {0} task ended by itself; this is a defect of hookaudit")]
-    Ended(&'static str),
 }

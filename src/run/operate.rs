@@ -8,14 +8,19 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use kube::Client;
+use tokio::task::JoinSet;
+
 use super::error::RunError;
 use crate::admin::Health;
+use crate::api::HookAudit;
 use crate::audit::auditor::{Auditor, Transition};
-use crate::audit::observation::Observation;
+use crate::audit::observation::{Observation, Resource, Uid};
 use crate::audit::snapshot::Snapshot;
 use crate::sink::events::EventQueue;
 use crate::sink::recording::Recorder;
 use crate::sink::status::Reports;
+use crate::source::watch::{RawObjects, events_of_pod};
 use crate::source::{Change, Seen};
 
 /// A snapshot is published at most this often; what happens in between is in the next one.
@@ -29,14 +34,60 @@ pub(super) struct Outlets {
     pub reports: Reports,
     pub snapshots: watch::Sender<Arc<Snapshot>>,
     pub health: Arc<Health>,
-    pub lookups: mpsc::Sender<Transition>,
+    pub lookups: mpsc::Sender<Lookup>,
     pub recorder: Option<Recorder>,
+}
+
+/// A pod whose Events the core asks for.
+pub(super) struct Lookup {
+    namespace: Box<str>,
+    uid: Uid,
+}
+
+/// Look-ups that wait for their turn; the core asks again for what finds no place.
+const LOOKUPS_WAITING: usize = 256;
+/// Between two look-ups: a rollout of thousands of pods must not become as many lists at once.
+const LOOKUP_EVERY: Duration = Duration::from_millis(100);
+
+/// Starts the task that lists the Events of pods, one after the other.
+pub(super) fn look_ups(
+    client: Client,
+    raw: RawObjects,
+    tasks: &mut JoinSet<()>,
+    cancel: &CancellationToken,
+) -> (mpsc::Sender<Lookup>, mpsc::Receiver<Seen>) {
+    let (sender, mut asked) = mpsc::channel::<Lookup>(LOOKUPS_WAITING);
+    let (found, answers) = mpsc::channel(LOOKUPS_WAITING);
+    let cancel = cancel.clone();
+    tasks.spawn(async move {
+        let look_up = async {
+            while let Some(Lookup { namespace, uid }) = asked.recv().await {
+                match events_of_pod(&client, &namespace, uid, raw).await {
+                    Ok(events) => {
+                        for event in events {
+                            if found.send(event).await.is_err() {
+                                return;
+                            }
+                        }
+                    }
+                    Err(error) => tracing::warn!("{error}"),
+                }
+                tokio::time::sleep(LOOKUP_EVERY).await;
+            }
+        };
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = look_up => {}
+        }
+    });
+    (sender, answers)
 }
 
 /// Runs until cancelled, then closes the recording.
 pub(super) async fn run(
     mut auditor: Auditor,
     mut seen: mpsc::Receiver<Seen>,
+    mut answers: mpsc::Receiver<Seen>,
     mut outlets: Outlets,
     cancel: CancellationToken,
 ) -> Result<(), RunError> {
@@ -61,43 +112,79 @@ pub(super) async fn run(
                 outlets.health.tick(Timestamp::now());
                 continue;
             }
-            next = seen.recv() => {
-                let Some(next) = next else { break };
-                let now = Timestamp::now();
-                outlets.take(now, &next)?;
-                auditor.handle(now, next.observation);
-            }
+            Some(answer) = answers.recv() => outlets.hand_in(&mut auditor, answer)?,
+            next = seen.recv() => match next {
+                Some(next) => outlets.hand_in(&mut auditor, next)?,
+                None => break,
+            },
         }
         outlets.tell(&mut auditor);
         publish_at.get_or_insert_with(|| Instant::now() + PUBLISH_EVERY);
     }
     outlets.record_tick(Timestamp::now())?;
-    outlets.recorder.map_or(Ok(()), Recorder::finish)
+    outlets.publish(&mut auditor);
+    Ok(outlets.recorder.map_or(Ok(()), Recorder::finish)?)
 }
 
 impl Outlets {
-    /// Records what the core is about to be given, and passes statuses on to their writer.
-    fn take(&mut self, now: Timestamp, seen: &Seen) -> Result<(), RunError> {
+    /// Gives one thing to the core, at the one moment at which its time is taken.
+    fn hand_in(&mut self, auditor: &mut Auditor, seen: Seen) -> Result<(), RunError> {
+        let now = Timestamp::now();
         if let Some(recorder) = &mut self.recorder {
-            recorder.write(now, seen)?;
+            recorder.write(now, &seen)?;
         }
-        self.reports.observe(seen);
+        if seen.change == Change::Synced {
+            self.health.arrived(&super::name(&seen.stream));
+            tracing::debug!(stream = %super::name(&seen.stream), "listed");
+        }
+        if seen.stream.resource == Resource::HookAudits {
+            self.pass_on(&seen);
+        }
+        auditor.handle(now, seen.observation);
         Ok(())
     }
 
+    /// The writer of statuses compares with what the API holds.
+    fn pass_on(&self, seen: &Seen) {
+        let object = || {
+            seen.raw
+                .as_ref()
+                .and_then(|raw| serde_json::from_str::<HookAudit>(raw.get()).ok())
+        };
+        match (&seen.observation, seen.change) {
+            (_, Change::Relist) => self.reports.relist(),
+            (_, Change::Synced) => self.reports.synced(),
+            (Observation::ReportGone { namespace, name }, _) => self.reports.gone(namespace, name),
+            (_, Change::Added | Change::Modified) => {
+                if let Some(audit) = object() {
+                    self.reports.seen(&audit);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn record_tick(&mut self, now: Timestamp) -> Result<(), RunError> {
-        self.recorder.as_mut().map_or(Ok(()), |recorder| recorder.tick(now))
+        Ok(self
+            .recorder
+            .as_mut()
+            .map_or(Ok(()), |recorder| recorder.tick(now))?)
     }
 
     fn tell(&mut self, auditor: &mut Auditor) {
         while let Some(transition) = auditor.poll_transition() {
             match transition {
-                Transition::Incident { namespace, target, incident, .. } => {
+                Transition::Incident {
+                    namespace,
+                    target,
+                    incident,
+                    ..
+                } => {
                     self.events.offer(namespace, target, incident);
                 }
-                lookup @ Transition::Lookup { .. } => {
-                    // A full queue means that many look-ups run already; the core asks again.
-                    let _full = self.lookups.try_send(lookup);
+                Transition::Lookup { namespace, uid, .. } => {
+                    // Where many wait already, the core asks again.
+                    let _full = self.lookups.try_send(Lookup { namespace, uid });
                 }
                 Transition::Closed(report) => {
                     tracing::debug!(
@@ -124,10 +211,14 @@ async fn sleep_until(at: Option<Instant>) {
 
 /// Sleeps until a time of the wall clock, at most a minute, so that a clock that is set is noticed.
 async fn until(due: Option<Timestamp>) {
-    let Some(due) = due else { return std::future::pending().await };
+    let Some(due) = due else {
+        return std::future::pending().await;
+    };
     loop {
         let left = due.duration_since(Timestamp::now());
-        let Ok(left) = Duration::try_from(left) else { return };
+        let Ok(left) = Duration::try_from(left) else {
+            return;
+        };
         if left.is_zero() {
             return;
         }

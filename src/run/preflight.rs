@@ -18,16 +18,23 @@ const FIRST_ANSWER: Duration = Duration::from_secs(15);
 
 /// How to reach the cluster: the flags, else `KUBECONFIG`, else the pod's own ServiceAccount.
 pub(super) async fn configuration(cluster: &Cluster) -> Result<Config, RunError> {
-    let options = KubeConfigOptions { context: cluster.context.clone(), ..KubeConfigOptions::default() };
+    let options = KubeConfigOptions {
+        context: cluster.context.clone(),
+        ..KubeConfigOptions::default()
+    };
     let unreadable = |error: kube::config::KubeconfigError| RunError::Kubeconfig(error.into());
     if let Some(path) = &cluster.kubeconfig {
         let kubeconfig = kube::config::Kubeconfig::read_from(path).map_err(unreadable)?;
-        return Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(unreadable);
+        return Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .map_err(unreadable);
     }
     if cluster.context.is_some() {
         return Config::from_kubeconfig(&options).await.map_err(unreadable);
     }
-    Config::infer().await.map_err(|error| RunError::Kubeconfig(error.into()))
+    Config::infer()
+        .await
+        .map_err(|error| RunError::Kubeconfig(error.into()))
 }
 
 /// A client that tries each call once: who calls decides what a failure means.
@@ -38,22 +45,42 @@ pub(super) fn client(mut config: Config) -> Result<Client, RunError> {
 
 /// The API server's version, which shows that it answers.
 pub(super) async fn server_version(client: &Client, server: &str) -> Result<String, RunError> {
-    let unreachable = |reason: String| RunError::Unreachable { server: server.to_owned(), reason };
+    let unreachable = |reason: String| RunError::Unreachable {
+        server: server.to_owned(),
+        reason,
+    };
     match timeout(FIRST_ANSWER, client.apiserver_version()).await {
         Ok(Ok(version)) => Ok(version.git_version),
         Ok(Err(error)) => Err(unreachable(error.to_string())),
-        Err(_) => Err(unreachable(format!("no answer within {} s", FIRST_ANSWER.as_secs()))),
+        Err(_) => Err(unreachable(format!(
+            "no answer within {} s",
+            FIRST_ANSWER.as_secs()
+        ))),
     }
 }
 
 /// Whether the cluster serves the `HookAudit` resource.
 pub(super) async fn has_resource(client: &Client) -> Result<bool, RunError> {
     let group_version = format!("{}/v1alpha1", crate::api::GROUP);
-    match timeout(FIRST_ANSWER, client.list_api_group_resources(&group_version)).await {
-        Ok(Ok(resources)) => Ok(resources.resources.iter().any(|resource| resource.name == "hookaudits")),
+    match timeout(
+        FIRST_ANSWER,
+        client.list_api_group_resources(&group_version),
+    )
+    .await
+    {
+        Ok(Ok(resources)) => Ok(resources
+            .resources
+            .iter()
+            .any(|resource| resource.name == "hookaudits")),
         Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Ok(false),
-        Ok(Err(error)) => Err(RunError::Unreachable { server: group_version, reason: error.to_string() }),
-        Err(_) => Err(RunError::Unreachable { server: group_version, reason: "no answer".to_owned() }),
+        Ok(Err(error)) => Err(RunError::Unreachable {
+            server: group_version,
+            reason: error.to_string(),
+        }),
+        Err(_) => Err(RunError::Unreachable {
+            server: group_version,
+            reason: "no answer".to_owned(),
+        }),
     }
 }
 
@@ -95,21 +122,34 @@ pub(super) async fn check_rights(
     let namespaces: Vec<Option<&str>> = if cluster.namespaces.is_empty() {
         vec![None]
     } else {
-        cluster.namespaces.iter().map(|namespace| Some(namespace.as_str())).collect()
+        cluster
+            .namespaces
+            .iter()
+            .map(|namespace| Some(namespace.as_str()))
+            .collect()
     };
     let mut missing = Vec::new();
     for right in rights {
         let (verb, _, resource, subresource) = *right;
         let cluster_wide = matches!(resource, "nodes" | "namespaces");
-        for namespace in if cluster_wide { &[None][..] } else { &namespaces[..] } {
+        for namespace in if cluster_wide {
+            &[None][..]
+        } else {
+            &namespaces[..]
+        } {
             if !is_allowed(client, right, *namespace).await {
                 let slash = if subresource.is_empty() { "" } else { "/" };
-                let place = namespace.map_or_else(String::new, |name| format!(" in namespace {name}"));
+                let place =
+                    namespace.map_or_else(String::new, |name| format!(" in namespace {name}"));
                 missing.push(format!("{verb} {resource}{slash}{subresource}{place}"));
             }
         }
     }
-    if missing.is_empty() { Ok(()) } else { Err(RunError::Forbidden(missing.join(", "))) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(RunError::Forbidden(missing.join(", ")))
+    }
 }
 
 /// A review that cannot be had is no verdict: the watch itself will tell.
@@ -124,11 +164,19 @@ async fn is_allowed(client: &Client, right: &Right, namespace: Option<&str>) -> 
         ..ResourceAttributes::default()
     };
     let review = SelfSubjectAccessReview {
-        spec: SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() },
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(attributes),
+            ..Default::default()
+        },
         ..SelfSubjectAccessReview::default()
     };
     let reviews = Api::<SelfSubjectAccessReview>::all(client.clone());
-    match timeout(FIRST_ANSWER, reviews.create(&PostParams::default(), &review)).await {
+    match timeout(
+        FIRST_ANSWER,
+        reviews.create(&PostParams::default(), &review),
+    )
+    .await
+    {
         Ok(Ok(answer)) => answer.status.is_none_or(|status| status.allowed),
         _ => true,
     }

@@ -156,13 +156,20 @@ impl Starter {
 
     fn spawn(&self, running: &mut JoinSet<()>, planned: Planned, health: Arc<StreamHealth>) {
         match planned.stream.resource {
-            Resource::HookAudits => self.spawn_kind::<HookAudit>(running, planned, health),
-            Resource::Namespaces => self.spawn_kind::<Namespace>(running, planned, health),
-            Resource::ReplicaSets => self.spawn_kind::<ReplicaSet>(running, planned, health),
-            Resource::Jobs => self.spawn_kind::<Job>(running, planned, health),
-            Resource::Nodes => self.spawn_kind::<Node>(running, planned, health),
-            Resource::Pods => self.spawn_kind::<Pod>(running, planned, health),
-            Resource::Events => self.spawn_kind::<Event>(running, planned, health),
+            // There are few of them, and the writer of statuses compares with the whole object.
+            Resource::HookAudits => {
+                self.spawn_kind::<HookAudit>(running, planned, health, RawObjects::Kept)
+            }
+            Resource::Namespaces => {
+                self.spawn_kind::<Namespace>(running, planned, health, self.raw)
+            }
+            Resource::ReplicaSets => {
+                self.spawn_kind::<ReplicaSet>(running, planned, health, self.raw)
+            }
+            Resource::Jobs => self.spawn_kind::<Job>(running, planned, health, self.raw),
+            Resource::Nodes => self.spawn_kind::<Node>(running, planned, health, self.raw),
+            Resource::Pods => self.spawn_kind::<Pod>(running, planned, health, self.raw),
+            Resource::Events => self.spawn_kind::<Event>(running, planned, health, self.raw),
             Resource::Leases => {}
         }
     }
@@ -172,6 +179,7 @@ impl Starter {
         running: &mut JoinSet<()>,
         planned: Planned,
         health: Arc<StreamHealth>,
+        raw: RawObjects,
     ) {
         let watch = Watch::new(
             planned,
@@ -181,7 +189,7 @@ impl Starter {
         );
         let client = self.client.clone();
         let cancel = self.cancel.clone();
-        match self.raw {
+        match raw {
             RawObjects::Dropped => running.spawn(watch.run::<K, false>(client, cancel)),
             RawObjects::Kept => running.spawn(watch.run::<K, true>(client, cancel)),
         };
