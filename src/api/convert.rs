@@ -9,9 +9,10 @@ use crate::audit::words::{Cause, Hook, Outcome, TerminationResult};
 use super::OTHER;
 use super::packed::{pack_amendments, pack_histogram};
 use super::status::{
-    ACTIVE_MAX, ActiveStatus, BucketsStatus, ConditionStatus, EVIDENCE_LENGTH, EVIDENCE_MAX,
-    GAPS_MAX, GapStatus, HOOKS_MAX, HookAuditStatus, HookStatus, INCIDENTS_MAX, IncidentStatus,
-    MESSAGE_LENGTH, ObservationStatus, SecondsInterval, TerminationsStatus, cut, whole_seconds,
+    ACTIVE_MAX, ActiveStatus, BucketsStatus, ConditionStatus, DETAIL_LENGTH, EVIDENCE_LENGTH,
+    EVIDENCE_MAX, GAPS_MAX, GapStatus, HOOKS_MAX, HookAuditStatus, HookStatus, INCIDENTS_MAX,
+    IncidentStatus, MESSAGE_LENGTH, ObservationStatus, SecondsInterval, TerminationsStatus, cut,
+    whole_seconds,
 };
 
 impl From<&Workload> for HookAuditStatus {
@@ -139,7 +140,7 @@ fn hook(ledger: &HookLedger) -> HookStatus {
         handler: ledger.spec.handler.to_string(),
         sleep_seconds: ledger.spec.sleep_seconds,
         program: text(&ledger.spec.program, 32),
-        command_digest: text(&ledger.spec.digest, 32),
+        command_digest: text(&ledger.spec.digest, 16),
         port: text(&ledger.spec.port, 16),
         scheme: text(&ledger.spec.scheme, 8),
         succeeded: count(Outcome::Succeeded),
@@ -203,7 +204,7 @@ fn active(active: &Active) -> ActiveStatus {
         deadline: active.deadline.map(whole_seconds),
         cause: active.cause.to_string(),
         confidence: active.confidence.map(|confidence| confidence.to_string()),
-        detail: cut(&active.detail, MESSAGE_LENGTH).to_owned(),
+        detail: cut(&active.detail, DETAIL_LENGTH).to_owned(),
     }
 }
 

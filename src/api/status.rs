@@ -19,10 +19,11 @@ pub(super) const ACTIVE_MAX: usize = 10;
 pub(super) const INCIDENTS_MAX: usize = 20;
 pub(super) const GAPS_MAX: usize = 5;
 pub(super) const EVIDENCE_MAX: usize = 4;
-pub(super) const EVIDENCE_LENGTH: usize = 96;
+pub(super) const EVIDENCE_LENGTH: usize = 80;
 pub(super) const MESSAGE_LENGTH: usize = 256;
-pub(super) const AMENDMENTS_LENGTH: usize = 192;
-pub(super) const BUCKETS_LENGTH: usize = 1024;
+pub(super) const DETAIL_LENGTH: usize = 192;
+pub(super) const AMENDMENTS_LENGTH: usize = 128;
+pub(super) const BUCKETS_LENGTH: usize = 768;
 
 /// What the operator saw. No text in it holds a number that moves by itself.
 #[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Default)]
@@ -158,7 +159,7 @@ pub struct HookStatus {
     pub program: Option<String>,
     /// A keyed digest: tells a changed command, not the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 16))]
     pub command_digest: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
@@ -188,7 +189,7 @@ pub struct HookStatus {
     pub amended: i64,
     /// Which, packed: `Succeeded>Failed:3 Unknown>Failed:1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 192))]
+    #[schemars(length(max = 128))]
     pub amendments: Option<String>,
     /// Containers whose hook is stuck now.
     #[serde(default)]
@@ -256,10 +257,10 @@ pub struct TerminationsStatus {
 #[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct BucketsStatus {
     #[serde(default)]
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = 768))]
     pub seconds: String,
     #[serde(default)]
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = 768))]
     pub grace_used_percent: String,
 }
 
@@ -291,7 +292,7 @@ pub struct ActiveStatus {
     #[schemars(length(max = 16))]
     pub confidence: Option<String>,
     #[serde(default)]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 192))]
     pub detail: String,
 }
 
@@ -313,7 +314,7 @@ pub struct FindingStatus {
     #[schemars(length(max = 16))]
     pub severity: String,
     #[serde(default)]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 192))]
     pub message: String,
     /// Runs or terminations in which it did harm.
     #[serde(default)]
@@ -366,7 +367,7 @@ pub struct IncidentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 4), inner(length(max = 96)))]
+    #[schemars(length(max = 4), inner(length(max = 80)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub evidence: Vec<String>,
 }
@@ -403,7 +404,7 @@ pub(super) fn time_schema(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// The text up to `length` bytes, cut between two characters.
-pub(super) fn cut(text: &str, length: usize) -> &str {
+pub(crate) fn cut(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
 }
 

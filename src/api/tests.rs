@@ -195,7 +195,7 @@ fn largest_finding() -> FindingStatus {
         container: "c".repeat(63),
         hook: "PostStart".to_owned(),
         severity: "s".repeat(16),
-        message: "m".repeat(256),
+        message: "m".repeat(192),
         seen_in_practice: i64::MAX,
     }
 }
