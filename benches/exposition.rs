@@ -169,6 +169,7 @@ fn workload(number: usize) -> Workload {
         active: Vec::new(),
         incidents: Vec::new(),
         incident_count: 0,
+        streaks: Vec::new(),
         conditions: Vec::new(),
         gaps: Vec::new(),
         gap_count: 0,

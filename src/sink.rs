@@ -5,4 +5,5 @@ pub mod events;
 #[cfg(test)]
 mod fake;
 pub mod metrics;
+pub mod recording;
 pub mod status;

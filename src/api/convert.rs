@@ -165,14 +165,6 @@ fn hook(ledger: &HookLedger) -> HookStatus {
 
 fn terminations(ledger: &TerminationLedger) -> TerminationsStatus {
     let count = |result| whole(ledger.count(result));
-    // A bucket ends above the longest time in it.
-    let longest = ledger.max_seconds.unwrap_or(u64::MAX);
-    let seconds = |percent| {
-        ledger
-            .seconds
-            .quantile(percent)
-            .map(|bound| whole(bound.min(longest)))
-    };
     TerminationsStatus {
         total: whole(ledger.total()),
         graceful: count(TerminationResult::Graceful),
@@ -180,11 +172,11 @@ fn terminations(ledger: &TerminationLedger) -> TerminationsStatus {
         force_deleted: count(TerminationResult::ForceDeleted),
         node_lost: count(TerminationResult::NodeLost),
         unknown: count(TerminationResult::Unknown),
-        p50_seconds: seconds(50),
-        p95_seconds: seconds(95),
+        p50_seconds: ledger.p50_seconds().map(whole),
+        p95_seconds: ledger.p95_seconds().map(whole),
         max_seconds: ledger.max_seconds.map(whole),
         total_seconds: whole(ledger.total_seconds),
-        grace_used_p95_percent: ledger.grace_used_percent.quantile(95).map(whole),
+        grace_used_p95_percent: ledger.grace_used_p95_percent().map(whole),
         recommended_grace_seconds: ledger.recommended_grace_seconds.map(whole),
         measured: whole(ledger.seconds.count()),
         buckets: BucketsStatus {

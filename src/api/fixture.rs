@@ -26,6 +26,7 @@ pub(crate) fn plain_workload() -> Workload {
         active: Vec::new(),
         incidents: Vec::new(),
         incident_count: 0,
+        streaks: Vec::new(),
         conditions: Vec::new(),
         gaps: Vec::new(),
         gap_count: 0,

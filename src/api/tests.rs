@@ -277,6 +277,7 @@ fn largest_active(at: Timestamp) -> Active {
         pod: "p".repeat(253).into(),
         pod_uid: Uid(u128::MAX),
         node: Some("n".repeat(253).into()),
+        restart: 0,
         container: Some("c".repeat(63).into()),
         hook: Some(Hook::PostStart),
         since: at,

@@ -1,12 +1,39 @@
 //! The state machine: observations in, transitions and snapshots out.
+//!
+//! - `attribution`: whose pod it is.
+//! - `pods`: what a pod's own stream does to the roster and to cases.
+//! - `events`: which case an Event belongs to, and which wait for theirs.
+//! - `cases`: a case judged, settled, amended, closed.
+//! - `ledgers`: what stays per workload, and the snapshot of it.
 
+mod attribution;
+mod cases;
+mod events;
+mod ledgers;
+mod pods;
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::observation::{Observation, Thresholds, Uid};
-use super::record::{Incident, PodReport, WorkloadRef};
+use super::gap::Gaps;
+use super::nodes::Nodes;
+use super::observation::{
+    EventReason, EventSeen, Note, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
+};
+use super::owners::{Owners, WorkloadId};
+use super::record::{Gap, Incident, PodReport, WorkloadRef};
+use super::roster::Roster;
 use super::snapshot::Snapshot;
+use cases::Open;
+use events::Early;
+use ledgers::Ledgers;
+use pods::Resting;
 
 /// What the core is told once, at its start.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +42,8 @@ pub struct Settings {
     pub thresholds: Thresholds,
     /// Seed of the indexes by uid and name, whose keys are chosen by users.
     pub seed: u64,
+    /// The streams whose first lists have to be complete before anything settles.
+    pub streams: Vec<Stream>,
 }
 
 /// Something that happened once and is told once.
@@ -24,6 +53,7 @@ pub enum Transition {
     Incident {
         namespace: Box<str>,
         target: WorkloadRef,
+        workload_uid: Option<Uid>,
         incident: Box<Incident>,
     },
     /// List the Events of this pod, and hand each of them in as an observation.
@@ -37,40 +67,277 @@ pub enum Transition {
 }
 
 /// The core.
+#[derive(Debug)]
+pub struct Auditor {
+    thresholds: Thresholds,
+    now: Timestamp,
+    observed_from: Option<Timestamp>,
+    roster: Roster,
+    owners: Owners,
+    nodes: Nodes,
+    gaps: Gaps,
+    terminating_namespaces: BTreeSet<Box<str>>,
+    cases: BTreeMap<Uid, Open>,
+    resting: BTreeMap<Uid, Resting>,
+    early: BTreeMap<Uid, Early>,
+    early_count: usize,
+    /// A static pod's Events carry the uid of its manifest.
+    mirrors: BTreeMap<Uid, Uid>,
+    ledgers: Ledgers,
+    /// Pods whose ReplicaSet or Job was not seen yet, and until when they wait.
+    pending: BTreeMap<Uid, (Timestamp, Box<PodSeen>)>,
+    timers: BTreeSet<(Timestamp, Timer)>,
+    transitions: VecDeque<Transition>,
+    counts: Counts,
+    /// The pods' first list is complete, so that a pod not seen before is new.
+    pods_listed: bool,
+    was_synced: bool,
+}
+
+/// What a timer fires for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Case(Uid),
+    Early(Uid),
+    /// A pod's owner was not seen in time.
+    Pending(Uid),
+    Ledger(WorkloadId),
+}
+
+/// What the core counts about its own work.
 #[derive(Debug, Default)]
-pub struct Auditor {}
+struct Counts {
+    events: BTreeMap<(&'static str, &'static str), u64>,
+    verdicts: BTreeMap<(&'static str, &'static str), u64>,
+    defects: BTreeMap<(&'static str, &'static str), u64>,
+}
 
 impl Auditor {
     #[must_use]
-    pub fn new(_settings: Settings) -> Self {
-        Self {}
+    pub fn new(settings: Settings) -> Self {
+        let mut gaps = Gaps::default();
+        let awaited = !settings.streams.is_empty();
+        for stream in settings.streams {
+            gaps.expect(stream);
+        }
+        Self {
+            thresholds: settings.thresholds,
+            now: Timestamp::MIN,
+            observed_from: None,
+            roster: Roster::new(settings.seed),
+            owners: Owners::new(settings.seed),
+            nodes: Nodes::default(),
+            gaps,
+            terminating_namespaces: BTreeSet::new(),
+            cases: BTreeMap::new(),
+            resting: BTreeMap::new(),
+            early: BTreeMap::new(),
+            early_count: 0,
+            mirrors: BTreeMap::new(),
+            ledgers: Ledgers::default(),
+            pending: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            transitions: VecDeque::new(),
+            counts: Counts::default(),
+            pods_listed: false,
+            was_synced: !awaited,
+        }
     }
 
     /// Takes one observation. Every deadline due by `now` fires first, each at its own time.
-    pub fn handle(&mut self, _now: Timestamp, _observation: Observation) {}
+    pub fn handle(&mut self, now: Timestamp, observation: Observation) {
+        self.handle_timeout(now);
+        self.ledgers.outdate();
+        let now = self.now;
+        self.observed_from.get_or_insert(now);
+        if let Some(stream) = stream_of(&observation) {
+            self.gaps.activity(now, &stream);
+        }
+        match observation {
+            Observation::Pod(pod) => self.pod(&pod),
+            Observation::PodGone(pod) => self.pod_gone(&pod),
+            Observation::Event(event) => self.event(*event),
+            Observation::Node(node) => self.nodes.observe(&node),
+            Observation::NodeGone { name } => {
+                self.nodes.forget(&name);
+                self.touch_node(&name);
+            }
+            Observation::Namespace { name, terminating } => self.namespace(name, terminating),
+            Observation::NamespaceGone { name } => {
+                self.terminating_namespaces.remove(&name);
+            }
+            Observation::Owner(owner) => {
+                self.owners.seen(&owner);
+                self.attribute_pending();
+            }
+            Observation::OwnerGone(owner) => self.owners.gone(&owner),
+            Observation::Report(report) => self.report_seen(&report),
+            Observation::ReportGone { .. } | Observation::Tick => {}
+            Observation::Relist(stream) => self.relist(&stream),
+            Observation::Synced(stream) => self.synced(&stream),
+            Observation::Defect { resource, field } => {
+                *self
+                    .counts
+                    .defects
+                    .entry((resource.as_str(), field))
+                    .or_default() += 1;
+            }
+        }
+    }
 
     /// Fires every deadline due by `now`.
-    pub fn handle_timeout(&mut self, _now: Timestamp) {}
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        while let Some((due, timer)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
+            self.timers.remove(&(due, timer));
+            self.ledgers.outdate();
+            self.now = self.now.max(due);
+            match timer {
+                Timer::Case(uid) => self.touch(uid),
+                Timer::Early(uid) => self.early_expired(uid),
+                Timer::Pending(uid) => self.attribute_now(uid),
+                Timer::Ledger(id) => self.ledger_timeout(id),
+            }
+        }
+        self.now = self.now.max(now);
+    }
 
     /// When [`Self::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        self.timers.first().map(|(due, _)| *due)
     }
 
     /// The next transition; drain after every call that changes something.
     pub fn poll_transition(&mut self) -> Option<Transition> {
-        None
+        self.transitions.pop_front()
+    }
+
+    /// All first lists are complete.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.was_synced || self.gaps.is_synced()
+    }
+
+    /// What was lost so far: closed gaps, and those still open.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Gap> {
+        let mut gaps = self.gaps.list();
+        gaps.extend(self.gaps.open(self.now));
+        gaps
     }
 
     /// The state of every workload, a cheap handle.
     pub fn snapshot(&mut self) -> Arc<Snapshot> {
-        Arc::default()
+        self.build_snapshot()
     }
 
-    /// What is known of every pod whose case is open, sorted by namespace, pod and uid.
-    #[must_use]
-    pub fn open_reports(&self, _now: Timestamp) -> Vec<PodReport> {
-        Vec::new()
+    fn relist(&mut self, stream: &Stream) {
+        self.gaps.relist(self.now, stream);
+        match stream.resource {
+            Resource::Pods => self.roster.begin_epoch(),
+            Resource::ReplicaSets | Resource::Jobs => self.owners.begin_epoch(stream.resource),
+            _ => {}
+        }
+    }
+
+    fn synced(&mut self, stream: &Stream) {
+        let gap = self.gaps.synced(self.now, stream);
+        match stream.resource {
+            Resource::Pods => {
+                if gap.is_some() {
+                    self.sweep_pods();
+                }
+                self.pods_listed = true;
+            }
+            Resource::ReplicaSets | Resource::Jobs if gap.is_some() => {
+                self.owners.sweep(stream.resource);
+            }
+            Resource::Nodes => self.nodes.listed(),
+            _ => {}
+        }
+        if let Some(gap) = gap {
+            self.gap_closed(&gap);
+        }
+        if !self.was_synced && self.gaps.is_synced() {
+            self.was_synced = true;
+            self.all_synced();
+            let uids: Vec<Uid> = self.cases.keys().copied().collect();
+            for uid in uids {
+                self.touch(uid);
+            }
+        }
+    }
+
+    fn namespace(&mut self, name: Box<str>, terminating: bool) {
+        if terminating && self.terminating_namespaces.insert(name.clone()) {
+            let uids: Vec<Uid> = self
+                .cases
+                .iter()
+                .filter(|(_, open)| open.case.namespace == name)
+                .map(|(uid, _)| *uid)
+                .collect();
+            for uid in uids {
+                self.touch(uid);
+            }
+        }
+    }
+
+    fn touch_node(&mut self, name: &str) {
+        let on_node = |open: &Open| open.case.node.as_deref() == Some(name);
+        let uids: Vec<Uid> = self
+            .cases
+            .iter()
+            .filter(|(_, open)| on_node(open))
+            .map(|(uid, _)| *uid)
+            .collect();
+        for uid in uids {
+            self.touch(uid);
+        }
+    }
+
+    fn node_event(&mut self, name: &str, event: &EventSeen) {
+        let at = event
+            .named_at
+            .filter(|_| event.count == 1)
+            .or(event.last_at)
+            .or(event.first_at);
+        let Some(at) = at else { return };
+        let starts = event.reason == EventReason::Starting && event.note == Note::StartingKubelet;
+        if starts && event.from_kubelet && self.nodes.kubelet_started(name, at) {
+            self.touch_node(name);
+        } else if event.reason == EventReason::Shutdown {
+            self.nodes.shutdown(name, at);
+        }
+    }
+}
+
+/// The stream on which an observation came, as far as it shows.
+fn stream_of(observation: &Observation) -> Option<Stream> {
+    let resource = match observation {
+        Observation::Pod(_) | Observation::PodGone(_) => Resource::Pods,
+        Observation::Event(event) => {
+            let selector = Some(format!("reason={}", event.reason.as_str()).into());
+            return Some(Stream {
+                resource: Resource::Events,
+                selector,
+            });
+        }
+        Observation::Node(_) | Observation::NodeGone { .. } => Resource::Nodes,
+        Observation::Namespace { .. } | Observation::NamespaceGone { .. } => Resource::Namespaces,
+        Observation::Owner(owner) | Observation::OwnerGone(owner) => owner.resource,
+        Observation::Report(_) | Observation::ReportGone { .. } => Resource::HookAudits,
+        _ => return None,
+    };
+    Some(Stream {
+        resource,
+        selector: None,
+    })
+}
+
+/// The subject of an Event, if it is a pod with a uid.
+fn pod_uid(event: &EventSeen) -> Option<Uid> {
+    match &event.subject {
+        Subject::Pod { uid, .. } => *uid,
+        _ => None,
     }
 }

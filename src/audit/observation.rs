@@ -387,6 +387,32 @@ pub enum EventReason {
     Other,
 }
 
+impl EventReason {
+    /// The reason as the API writes it; `Other` stands for many.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FailedPostStartHook => "FailedPostStartHook",
+            Self::FailedPreStopHook => "FailedPreStopHook",
+            Self::Killing => "Killing",
+            Self::FailedKillPod => "FailedKillPod",
+            Self::ExceededGracePeriod => "ExceededGracePeriod",
+            Self::Evicted => "Evicted",
+            Self::Preempting => "Preempting",
+            Self::Preempted => "Preempted",
+            Self::TaintManagerEviction => "TaintManagerEviction",
+            Self::FailedUnMount => "FailedUnMount",
+            Self::Starting => "Starting",
+            Self::Shutdown => "Shutdown",
+            Self::Started => "Started",
+            Self::Created => "Created",
+            Self::Pulling => "Pulling",
+            Self::Pulled => "Pulled",
+            Self::Other => "Other",
+        }
+    }
+}
+
 /// Events whose message decides something; where the reason suffices the note is `None`.
 ///
 /// The texts are the kubelet's constants and templates, 1.33 to 1.37

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::observation::{HookSpec, Thresholds, Uid};
 use super::record::{Gap, Incident, WorkloadRef};
 use super::words::{
-    Cause, ConditionStatus, ConditionType, Confidence, ContainerType, Hook, Outcome, Reason,
-    TerminationResult,
+    Cause, ConditionStatus, ConditionType, Confidence, ContainerType, Fault, Hook, Outcome, Reason,
+    Recovery, TerminationResult,
 };
 
 /// The state of every workload at one moment. Cloning it is cheap.
@@ -76,6 +76,8 @@ pub struct Workload {
     /// Incidents so far, those no longer listed included.
     pub incident_count: u64,
     pub conditions: Vec<Condition>,
+    /// What the conditions rest on; with it they go on after a restart. Sorted by condition and fault.
+    pub streaks: Vec<Streak>,
     pub gaps: Vec<Gap>,
     pub gap_count: u64,
     pub gap_seconds: u64,
@@ -86,6 +88,14 @@ impl Workload {
     #[must_use]
     pub fn has_hooks(&self) -> bool {
         !self.hooks.is_empty()
+    }
+
+    /// The condition of this type.
+    #[must_use]
+    pub fn condition(&self, condition_type: ConditionType) -> Option<&Condition> {
+        self.conditions
+            .iter()
+            .find(|condition| condition.condition_type == condition_type)
     }
 }
 
@@ -162,57 +172,6 @@ pub struct Histogram {
     pub buckets: Vec<(u8, u32)>,
 }
 
-impl Histogram {
-    /// Counts one value: exact below 32, then 16 buckets per doubling, the last one open.
-    pub fn record(&mut self, value: u64) {
-        let bucket = Self::bucket_of(value);
-        match self
-            .buckets
-            .binary_search_by_key(&bucket, |&(number, _)| number)
-        {
-            Ok(at) => self.buckets[at].1 = self.buckets[at].1.saturating_add(1),
-            Err(at) => self.buckets.insert(at, (bucket, 1)),
-        }
-    }
-
-    /// All values counted.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.buckets
-            .iter()
-            .map(|&(_, count)| u64::from(count))
-            .sum()
-    }
-
-    /// The nearest-rank quantile: the upper bound of the bucket that holds it, `None` without values.
-    #[must_use]
-    pub fn quantile(&self, percent: u64) -> Option<u64> {
-        let rank = (self.count() * percent).div_ceil(100).max(1);
-        let mut seen = 0;
-        self.buckets.iter().find_map(|&(bucket, count)| {
-            seen += u64::from(count);
-            (seen >= rank).then(|| Self::upper_bound(bucket))
-        })
-    }
-
-    fn bucket_of(value: u64) -> u8 {
-        if value < 32 {
-            return value.to_le_bytes()[0];
-        }
-        let doublings = u64::from(value.ilog2()) - 5;
-        let sixteenth = (value >> (doublings + 1)) - 16;
-        u8::try_from(32 + doublings * 16 + sixteenth).unwrap_or(u8::MAX)
-    }
-
-    const fn upper_bound(bucket: u8) -> u64 {
-        if bucket < 32 {
-            return bucket as u64;
-        }
-        let above = bucket as u64 - 32;
-        ((above % 16 + 17) << (above / 16 + 1)) - 1
-    }
-}
-
 /// A pod that starts or stops now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Active {
@@ -220,6 +179,8 @@ pub struct Active {
     pub pod_uid: Uid,
     pub node: Option<Box<str>>,
     pub container: Option<Box<str>>,
+    /// The instance of that container; 0 for a termination.
+    pub restart: u32,
     /// `None` for a termination.
     pub hook: Option<Hook>,
     pub since: Timestamp,
@@ -241,48 +202,16 @@ pub struct Condition {
     pub last_transition_at: Timestamp,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram {
-        let mut histogram = Histogram::default();
-        for value in values {
-            histogram.record(value);
-        }
-        histogram
-    }
-
-    #[test]
-    fn a_value_lies_in_the_first_bucket_whose_bound_it_does_not_exceed() {
-        for value in (0..5_000).chain([86_400, 524_287]) {
-            let bucket = Histogram::bucket_of(value);
-            assert!(value <= Histogram::upper_bound(bucket), "{value}");
-            assert!(
-                bucket == 0 || value > Histogram::upper_bound(bucket - 1),
-                "{value}"
-            );
-        }
-        assert_eq!(Histogram::bucket_of(u64::MAX), u8::MAX);
-    }
-
-    #[test]
-    fn quantiles_of_short_times_are_exact() {
-        let times = histogram([11, 11, 12, 30]);
-        assert_eq!(times.quantile(50), Some(11));
-        assert_eq!(times.quantile(75), Some(12));
-        assert_eq!(times.quantile(95), Some(30));
-        assert_eq!(histogram([]).quantile(50), None);
-    }
-
-    #[test]
-    fn quantiles_of_long_times_are_at_most_a_sixteenth_too_high() {
-        for value in [33, 61, 100, 1_000, 86_400] {
-            let told = histogram([value]).quantile(95).unwrap();
-            assert!(
-                told >= value && told - value <= value / 16,
-                "{value} told as {told}"
-            );
-        }
-    }
+/// Verdicts with one fault since the condition was last free of it, and the clean ones after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Streak {
+    pub condition_type: ConditionType,
+    pub fault: Fault,
+    pub count: u32,
+    /// Clean verdicts that ended at or after the last one with the fault.
+    pub clean: u32,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+    /// `None` while the fault still counts.
+    pub recovery: Option<Recovery>,
 }

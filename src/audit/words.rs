@@ -185,3 +185,46 @@ words! {
     /// The state of a condition.
     ConditionStatus { True = "true", False = "false", Unknown = "unknown" }
 }
+
+words! {
+    /// What made a run or a termination bad enough to turn a condition False, or a run slow.
+    Fault {
+        Failed = "failed",
+        Overran = "overran",
+        Interrupted = "interrupted",
+        ForceKilled = "force_killed",
+        /// Leaves the condition True and only changes its reason.
+        Slow = "slow",
+    }
+}
+
+words! {
+    /// Why a condition turned True again.
+    Recovery { CleanRuns = "clean_runs", QuietDay = "quiet_day" }
+}
+
+words! {
+    /// Why a condition has its status.
+    ConditionReason {
+        Synced = "synced",
+        Syncing = "syncing",
+        TargetNotFound = "target_not_found",
+        AllHealthy = "all_healthy",
+        PreStopOverran = "pre_stop_overran",
+        PreStopFailing = "pre_stop_failing",
+        PostStartFailing = "post_start_failing",
+        PostStartStuck = "post_start_stuck",
+        TerminationOverdue = "termination_overdue",
+        ForceKilled = "force_killed",
+        Succeeding = "succeeding",
+        Failing = "failing",
+        Overrunning = "overrunning",
+        Slow = "slow",
+        Stuck = "stuck",
+        NoHook = "no_hook",
+        NoneOverdue = "none_overdue",
+        Overdue = "overdue",
+        NotObserved = "not_observed",
+        NotEvaluated = "not_evaluated",
+    }
+}

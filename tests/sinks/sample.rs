@@ -42,6 +42,7 @@ pub(crate) fn unhealthy(namespace: &str, owner: Uid) -> Workload {
         active: Vec::new(),
         incidents: vec![incident(at)],
         incident_count: 3,
+        streaks: Vec::new(),
         conditions: vec![Condition {
             condition_type: ConditionType::Healthy,
             status: ConditionStatus::False,

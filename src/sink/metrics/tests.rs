@@ -73,6 +73,7 @@ fn overdue(pod: &str, uid: u128, since: i64) -> Active {
         pod: pod.into(),
         pod_uid: Uid(uid),
         node: Some("node-17".into()),
+        restart: 0,
         container: None,
         hook: None,
         since: at(since),

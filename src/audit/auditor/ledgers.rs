@@ -1,0 +1,421 @@
+//! What stays per workload, and the snapshot of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Auditor, Counts, Timer, Transition};
+use crate::audit::ledger::{Ledger, Readiness};
+use crate::audit::moment::seconds_after;
+use crate::audit::observation::{ControllerRef, PodSeen, ReportSeen, Thresholds, Uid};
+use crate::audit::owners::WorkloadId;
+use crate::audit::record::{Gap, Incident, PodRef, Run, Termination, WorkloadRef};
+use crate::audit::snapshot::{Active, Counters, Snapshot, Workload};
+
+/// A workload without pods, hooks and incidents is forgotten after this long.
+const EMPTY_SECONDS: i64 = 900;
+
+/// Ledgers by workload, and the views made of them.
+#[derive(Debug, Default)]
+pub(super) struct Ledgers {
+    kept: BTreeMap<WorkloadId, Kept>,
+    dirty: BTreeSet<WorkloadId>,
+    views: BTreeMap<ViewKey, (WorkloadId, Arc<Workload>)>,
+    revision: u64,
+    snapshot: Option<Arc<Snapshot>>,
+    /// Thresholds that a user set, also for workloads that have no ledger yet.
+    reports: BTreeMap<ViewKey, Thresholds>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    ledger: Ledger,
+    key: ViewKey,
+    pods: u32,
+    thresholds: Thresholds,
+    active: BTreeMap<Uid, Vec<Active>>,
+    timer: Option<Timestamp>,
+    empty_since: Option<Timestamp>,
+}
+
+/// Namespace, kind, name and API version: what names a `HookAudit`.
+type ViewKey = (Box<str>, Box<str>, Box<str>, Box<str>);
+
+fn view_key(namespace: &str, target: &WorkloadRef) -> ViewKey {
+    (
+        namespace.into(),
+        target.kind.clone(),
+        target.name.clone(),
+        target.api_version.clone(),
+    )
+}
+
+impl Ledgers {
+    pub(super) fn pod_came(&mut self, workload: WorkloadId) {
+        if let Some(kept) = self.kept.get_mut(&workload) {
+            kept.pods += 1;
+            kept.ledger.set_pods(kept.pods);
+            kept.empty_since = None;
+            self.dirty.insert(workload);
+        }
+    }
+
+    /// Something happened: the next snapshot is a new one.
+    pub(super) fn outdate(&mut self) {
+        self.snapshot = None;
+    }
+
+    pub(super) fn pod_left(&mut self, workload: WorkloadId) {
+        if let Some(kept) = self.kept.get_mut(&workload) {
+            kept.pods = kept.pods.saturating_sub(1);
+            kept.ledger.set_pods(kept.pods);
+            self.dirty.insert(workload);
+        }
+    }
+
+    /// The thresholds of a workload, each absent one the operator's.
+    pub(super) fn thresholds(
+        &self,
+        workload: Option<WorkloadId>,
+        defaults: Thresholds,
+    ) -> Thresholds {
+        let own = workload
+            .and_then(|id| self.kept.get(&id))
+            .map(|kept| kept.thresholds)
+            .unwrap_or_default();
+        Thresholds {
+            post_start_slow_seconds: own
+                .post_start_slow_seconds
+                .or(defaults.post_start_slow_seconds),
+            pre_stop_slow_percent: own.pre_stop_slow_percent.or(defaults.pre_stop_slow_percent),
+            overdue_seconds: own.overdue_seconds.or(defaults.overdue_seconds),
+        }
+    }
+}
+
+impl Auditor {
+    /// The workload's id, with a ledger behind it.
+    pub(super) fn workload(
+        &mut self,
+        namespace: &str,
+        target: &WorkloadRef,
+        uid: Option<Uid>,
+    ) -> WorkloadId {
+        let id = self.owners.workloads_mut().intern(namespace, target, uid);
+        if self.ledgers.kept.contains_key(&id) {
+            // The ledger holds the one reference that keeps the id.
+            self.owners.workloads_mut().release(id);
+            return id;
+        }
+        let since = self.observed_from.unwrap_or(self.now).max(self.now);
+        let mut ledger = Ledger::new(namespace.into(), target.clone(), uid, since);
+        if !self.is_synced() {
+            ledger.set_readiness(Readiness::Syncing);
+        }
+        let key = view_key(namespace, target);
+        let thresholds = self.ledgers.reports.get(&key).copied().unwrap_or_default();
+        ledger.set_thresholds(thresholds);
+        let kept = Kept {
+            ledger,
+            key,
+            pods: 0,
+            thresholds,
+            active: BTreeMap::new(),
+            timer: None,
+            empty_since: None,
+        };
+        self.ledgers.kept.insert(id, kept);
+        self.ledgers.dirty.insert(id);
+        id
+    }
+
+    /// Declares what a pod's containers declare.
+    pub(super) fn declare(&mut self, workload: WorkloadId, pod: &PodSeen) {
+        use crate::audit::words::Hook;
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        kept.ledger.set_grace(pod.grace_seconds);
+        for container in &pod.containers {
+            let hooks = [
+                (Hook::PostStart, &container.post_start),
+                (Hook::PreStop, &container.pre_stop),
+            ];
+            for (hook, spec) in hooks {
+                if let Some(spec) = spec {
+                    kept.ledger
+                        .declare(&container.name, container.container_type, hook, spec);
+                }
+            }
+        }
+        self.ledgers.dirty.insert(workload);
+    }
+
+    pub(super) fn settle_run(&mut self, workload: WorkloadId, pod: &PodRef, run: &Run) {
+        let now = self.now;
+        self.write(workload, |ledger| ledger.settle_run(now, pod, run));
+    }
+
+    pub(super) fn amend_run(
+        &mut self,
+        workload: WorkloadId,
+        pod: &PodRef,
+        before: &Run,
+        after: &Run,
+    ) {
+        let now = self.now;
+        self.write(workload, |ledger| ledger.amend_run(now, pod, before, after));
+    }
+
+    pub(super) fn settle_termination(
+        &mut self,
+        workload: WorkloadId,
+        pod: &PodRef,
+        termination: &Termination,
+    ) {
+        let now = self.now;
+        self.write(workload, |ledger| {
+            ledger.settle_termination(now, pod, termination)
+        });
+    }
+
+    pub(super) fn amend_termination(
+        &mut self,
+        workload: WorkloadId,
+        pod: &PodRef,
+        before: &Termination,
+        after: &Termination,
+    ) {
+        let now = self.now;
+        self.write(workload, |ledger| {
+            ledger.amend_termination(now, pod, before, after)
+        });
+    }
+
+    /// Hands the ledger what starts or stops now in one pod of it.
+    pub(super) fn set_active(&mut self, workload: WorkloadId, uid: Uid, active: Vec<Active>) {
+        let now = self.now;
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        let before = if active.is_empty() {
+            kept.active.remove(&uid)
+        } else {
+            kept.active.insert(uid, active.clone())
+        };
+        if before.unwrap_or_default() == active {
+            return;
+        }
+        let all: Vec<Active> = kept.active.values().flatten().cloned().collect();
+        let incidents = kept.ledger.set_active(now, all);
+        for incident in incidents {
+            self.tell(workload, incident);
+        }
+        self.ledgers.dirty.insert(workload);
+    }
+
+    fn write(
+        &mut self,
+        workload: WorkloadId,
+        change: impl FnOnce(&mut Ledger) -> Option<Incident>,
+    ) {
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        let incident = change(&mut kept.ledger);
+        self.ledgers.dirty.insert(workload);
+        if let Some(incident) = incident {
+            self.tell(workload, incident);
+        }
+        self.rearm_ledger(workload);
+    }
+
+    fn tell(&mut self, workload: WorkloadId, incident: Incident) {
+        let Some(view) = self.owners.workloads().resolve(workload) else {
+            return;
+        };
+        self.transitions.push_back(Transition::Incident {
+            namespace: view.namespace.into(),
+            target: view.target(),
+            workload_uid: view.uid,
+            incident: Box::new(incident),
+        });
+    }
+
+    fn rearm_ledger(&mut self, workload: WorkloadId) {
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        let empty_at = kept
+            .empty_since
+            .map(|since| seconds_after(since, EMPTY_SECONDS));
+        let next = [kept.ledger.next_deadline(), empty_at]
+            .into_iter()
+            .flatten()
+            .min();
+        if next == kept.timer {
+            return;
+        }
+        if let Some(timer) = kept.timer.take() {
+            self.timers.remove(&(timer, Timer::Ledger(workload)));
+        }
+        if let Some(next) = next {
+            self.timers.insert((next, Timer::Ledger(workload)));
+            kept.timer = Some(next);
+        }
+    }
+
+    pub(super) fn ledger_timeout(&mut self, workload: WorkloadId) {
+        let now = self.now;
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        kept.timer = None;
+        kept.ledger.handle_timeout(now);
+        let empty = kept
+            .empty_since
+            .is_some_and(|since| seconds_after(since, EMPTY_SECONDS) <= now);
+        if empty && kept.ledger.is_blank() {
+            let key = kept.key.clone();
+            self.ledgers.kept.remove(&workload);
+            self.ledgers.dirty.remove(&workload);
+            if self
+                .ledgers
+                .views
+                .get(&key)
+                .is_some_and(|(id, _)| *id == workload)
+            {
+                self.ledgers.views.remove(&key);
+            }
+            self.owners.workloads_mut().release(workload);
+            return;
+        }
+        if empty {
+            kept.empty_since = None;
+        }
+        self.ledgers.dirty.insert(workload);
+        self.rearm_ledger(workload);
+    }
+
+    /// A workload without pods and cases is looked at again later: most have nothing worth keeping.
+    pub(super) fn empty_later(&mut self, workload: WorkloadId) {
+        let now = self.now;
+        if let Some(kept) = self.ledgers.kept.get_mut(&workload)
+            && kept.pods == 0
+        {
+            kept.empty_since.get_or_insert(now);
+            self.rearm_ledger(workload);
+        }
+    }
+
+    pub(super) fn report_seen(&mut self, report: &ReportSeen) {
+        let ControllerRef {
+            api_version,
+            kind,
+            name,
+            ..
+        } = &report.target;
+        let target = WorkloadRef {
+            api_version: api_version.clone(),
+            kind: kind.clone(),
+            name: name.clone(),
+        };
+        let key = view_key(&report.namespace, &target);
+        let ids: Vec<WorkloadId> = self
+            .ledgers
+            .kept
+            .iter()
+            .filter(|(_, kept)| kept.key == key)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            let Some(kept) = self.ledgers.kept.get_mut(&id) else {
+                continue;
+            };
+            kept.thresholds = report.thresholds;
+            kept.ledger.set_thresholds(report.thresholds);
+            self.ledgers.dirty.insert(id);
+        }
+        self.ledgers.reports.insert(key, report.thresholds);
+    }
+
+    /// A gap is told by every workload that had a pod starting or stopping in it.
+    pub(super) fn gap_closed(&mut self, gap: &Gap) {
+        let now = self.now;
+        let touched: BTreeSet<WorkloadId> = self
+            .cases
+            .values()
+            .filter_map(|open| open.workload)
+            .collect();
+        for workload in touched {
+            if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
+                kept.ledger.add_gap(now, gap.clone());
+                self.ledgers.dirty.insert(workload);
+            }
+        }
+    }
+
+    pub(super) fn all_synced(&mut self) {
+        for (id, kept) in &mut self.ledgers.kept {
+            kept.ledger.set_readiness(Readiness::Synced);
+            self.ledgers.dirty.insert(*id);
+        }
+    }
+
+    pub(super) fn build_snapshot(&mut self) -> Arc<Snapshot> {
+        if let Some(snapshot) = &self.ledgers.snapshot {
+            return Arc::clone(snapshot);
+        }
+        self.ledgers.revision += 1;
+        let revision = self.ledgers.revision;
+        for id in std::mem::take(&mut self.ledgers.dirty) {
+            let Some(kept) = self.ledgers.kept.get_mut(&id) else {
+                continue;
+            };
+            let newest = self
+                .ledgers
+                .views
+                .get(&kept.key)
+                .is_none_or(|(known, _)| *known == id || kept.pods > 0);
+            if newest {
+                let view = kept.ledger.view(self.now, revision);
+                self.ledgers.views.insert(kept.key.clone(), (id, view));
+            }
+        }
+        let snapshot = Arc::new(Snapshot {
+            revision,
+            synced: self.is_synced(),
+            observed_from: self.observed_from,
+            observed_to: Some(self.now),
+            gaps: self.gaps(),
+            tracked_pods: self.roster.len(),
+            open_cases: self.cases.len(),
+            workloads: self
+                .ledgers
+                .views
+                .values()
+                .map(|(_, view)| Arc::clone(view))
+                .collect(),
+            counters: self.counts.counters(),
+        });
+        self.ledgers.snapshot = Some(Arc::clone(&snapshot));
+        snapshot
+    }
+}
+
+impl Counts {
+    fn counters(&self) -> Counters {
+        let list = |counts: &BTreeMap<(&'static str, &'static str), u64>| {
+            counts
+                .iter()
+                .map(|((left, right), count)| (*left, *right, *count))
+                .collect()
+        };
+        Counters {
+            events: list(&self.events),
+            verdicts: list(&self.verdicts),
+            defects: list(&self.defects),
+        }
+    }
+}

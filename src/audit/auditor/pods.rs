@@ -1,0 +1,131 @@
+//! What a pod's own stream does to the roster and to cases.
+
+use super::{Auditor, Open};
+use crate::audit::case::instance::Seen;
+use crate::audit::case::{Case, ContainerCase, Shown};
+use crate::audit::observation::{Phase, PodSeen, Uid};
+use crate::audit::owners::WorkloadId;
+use crate::audit::roster::{Hooks, Upserted};
+
+/// What is kept of a pod with hooks while nothing happens to it.
+#[derive(Debug, Clone)]
+pub(super) struct Resting {
+    /// Per container, how often it had been restarted: those runs are told already.
+    restarts: Box<[u32]>,
+}
+
+impl Resting {
+    /// Folds a case in which everything is settled and every container runs or has ended.
+    pub(super) fn of(case: &Case) -> Self {
+        let latest = |container: &ContainerCase| {
+            container
+                .instances
+                .all
+                .last()
+                .map_or(0, |latest| latest.restart)
+        };
+        Self {
+            restarts: case.containers.iter().map(latest).collect(),
+        }
+    }
+}
+
+impl Auditor {
+    pub(super) fn pod(&mut self, pod: &PodSeen) {
+        let hooks = Hooks::declared_by(pod);
+        let known = self
+            .roster
+            .get(pod.uid)
+            .map(|row| (row.workload, row.phase));
+        let workload = match known {
+            Some((workload, _)) if workload != WorkloadId::PENDING => workload,
+            _ => self.attribute(pod),
+        };
+        if self.roster.upsert(pod, workload, hooks) == Upserted::New {
+            if let Some(static_uid) = pod.static_pod_uid {
+                self.mirrors.insert(static_uid, pod.uid);
+            }
+            self.ledgers.pod_came(workload);
+            self.declare(workload, pod);
+        }
+        let matters = self.cases.contains_key(&pod.uid)
+            || hooks != Hooks::None
+            || pod.deletion.is_some()
+            || self.early.contains_key(&pod.uid);
+        if matters {
+            self.observe_case(pod, known.map(|(_, phase)| phase));
+        }
+    }
+
+    pub(super) fn pod_gone(&mut self, pod: &PodSeen) {
+        self.pod(pod);
+        if self.roster.get(pod.uid).is_some() && !self.cases.contains_key(&pod.uid) {
+            self.observe_case(pod, None);
+        }
+        if let Some(open) = self.cases.get_mut(&pod.uid) {
+            open.case.absorb_gone(self.now, pod);
+        }
+        self.leave(pod.uid);
+        if let Some(static_uid) = pod.static_pod_uid {
+            self.mirrors.remove(&static_uid);
+        }
+        self.touch(pod.uid);
+    }
+
+    /// Pods that were there before a relist and are not any more: their end was not seen.
+    pub(super) fn sweep_pods(&mut self) {
+        for uid in self.roster.sweep() {
+            if let Some(open) = self.cases.get_mut(&uid) {
+                open.case.gone_at.get_or_insert(self.now);
+                open.case.vanished = true;
+            }
+            self.leave(uid);
+            self.touch(uid);
+        }
+    }
+
+    fn leave(&mut self, uid: Uid) {
+        self.resting.remove(&uid);
+        if let Some(workload) = self.roster.remove(uid) {
+            self.ledgers.pod_left(workload);
+            self.empty_later(workload);
+        }
+    }
+
+    fn observe_case(&mut self, pod: &PodSeen, phase_before: Option<Phase>) {
+        let seen = if self.pods_listed {
+            Seen::Live
+        } else {
+            Seen::Listed
+        };
+        let now = self.now;
+        let resting = self.resting.remove(&pod.uid);
+        let workload = self
+            .roster
+            .get(pod.uid)
+            .map(|row| row.workload)
+            .filter(|id| *id != WorkloadId::PENDING);
+        let open = self.cases.entry(pod.uid).or_insert_with(|| {
+            let mut case = Case::new(now, pod);
+            case.phase = phase_before.unwrap_or(case.phase);
+            Open::new(now, case, pod.controller.clone())
+        });
+        open.workload = open.workload.or(workload);
+        open.case.absorb_pod(now, seen, pod);
+        if let Some(resting) = resting {
+            open.case.already_told(&resting.restarts);
+        }
+        self.take_early(pod.uid);
+        self.touch(pod.uid);
+    }
+}
+
+/// Whether nothing can happen to the pod's hooks without its object changing first.
+pub(super) fn is_quiet(case: &Case) -> bool {
+    let still = |shown: Shown| matches!(shown, Shown::Running | Shown::Terminated);
+    !case.is_deleted()
+        && case
+            .containers
+            .iter()
+            .all(|container| still(container.shown) && !container.hook_events())
+}

@@ -1,0 +1,393 @@
+//! The open file on one pod: facts that only grow, never a judgement.
+//!
+//! A verdict is a pure function of these facts and `now` (`audit::verdict`), so the order in which
+//! independent streams arrive leaves no trace in it.
+
+pub mod events;
+pub mod instance;
+
+use jiff::Timestamp;
+
+use super::moment::{Moment, seconds_after};
+use super::observation::{
+    ContainerSeen, Disruption, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen,
+    RestartPolicy, StateSeen, StatusReason, Subject, Uid, WaitingReason,
+};
+use super::words::ContainerType;
+use events::{Absorbed, EventLines};
+use instance::{Instance, Instances, Seen};
+
+/// Everything known of one pod that matters now.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub namespace: Box<str>,
+    pub name: Box<str>,
+    pub uid: Uid,
+    pub node: Option<Box<str>>,
+    pub created_at: Option<Timestamp>,
+    /// When the pod was first seen, on our clock.
+    pub first_seen_at: Timestamp,
+    /// `spec.terminationGracePeriodSeconds`.
+    pub grace_seconds: i64,
+    pub restart_policy: RestartPolicy,
+    pub phase: Phase,
+    pub status_reason: StatusReason,
+    pub disruption: Option<Disruption>,
+    pub ready: bool,
+    pub is_static: bool,
+    pub containers: Vec<ContainerCase>,
+    /// Events without a container.
+    pub events: EventLines,
+    pub stop: Stop,
+    /// When the object was seen to be gone, on our clock.
+    pub gone_at: Option<Timestamp>,
+    /// It vanished between two lists: its last state is older than its end.
+    pub vanished: bool,
+}
+
+/// Facts of one container of a pod.
+#[derive(Debug, Clone)]
+pub struct ContainerCase {
+    pub name: Box<str>,
+    pub container_type: ContainerType,
+    pub post_start: Option<HookSpec>,
+    pub pre_stop: Option<HookSpec>,
+    pub stop_signal: u8,
+    pub liveness_grace_seconds: Option<i64>,
+    pub startup_grace_seconds: Option<i64>,
+    pub instances: Instances,
+    pub events: EventLines,
+    pub shown: Shown,
+}
+
+/// What the latest status shows of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing, or `ContainerCreating` or `PodInitializing`.
+    NotStarted,
+    /// Waiting for a restart.
+    BackingOff,
+    Running,
+    Terminated,
+}
+
+/// What the pod's own stream told of its stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Each deletion deadline seen, in the order of the pod's stream.
+    pub deletions: Vec<DeletionFact>,
+    /// `DisruptionTarget` as it stood when the deletion was first seen.
+    pub disruption_at_request: Option<Disruption>,
+    /// `status.reason` as it stood then.
+    pub status_reason_at_request: Option<StatusReason>,
+    /// The phase was terminal before any deletion was seen.
+    pub completed_before: bool,
+    /// The first object in which no container ran any more, on our clock.
+    pub all_ended_at: Option<Timestamp>,
+    /// Grace 0 was set while a container was not known to have ended.
+    pub zeroed_while_running: bool,
+    /// Grace 0 was set after every container had ended: the kubelet's own last step.
+    pub finished_at: Option<Timestamp>,
+    /// Finalizers that were still there after that step.
+    pub finalizers: Vec<Box<str>>,
+    /// `metadata.generation` with the first deletion, which bumped it.
+    pub generation: Option<i64>,
+    /// A kubelet wrote a status for that generation: the first act of a stop (1.34).
+    pub begun: bool,
+}
+
+/// One deletion deadline as the API showed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeletionFact {
+    pub deadline: Timestamp,
+    pub grace_seconds: i64,
+    pub seen_at: Timestamp,
+    /// The kubelet had begun the stop before this deadline was set.
+    pub after_begin: Option<bool>,
+}
+
+/// Why an Event cannot be what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    NoSuchContainer,
+    NoSuchHook,
+    OtherNode,
+    BeforePod,
+}
+
+/// How far an Event's stamp may lie before the pod's creation: two clocks are compared.
+const CLOCK_TOLERANCE_SECONDS: i64 = 120;
+
+impl Case {
+    #[must_use]
+    pub fn new(now: Timestamp, pod: &PodSeen) -> Self {
+        Self {
+            namespace: pod.namespace.clone(),
+            name: pod.name.clone(),
+            uid: pod.uid,
+            node: None,
+            created_at: pod.created_at,
+            first_seen_at: now,
+            grace_seconds: pod.grace_seconds,
+            restart_policy: pod.restart_policy,
+            phase: Phase::Pending,
+            status_reason: StatusReason::None,
+            disruption: None,
+            ready: false,
+            is_static: pod.static_pod_uid.is_some(),
+            containers: Vec::new(),
+            events: EventLines::default(),
+            stop: Stop::default(),
+            gone_at: None,
+            vanished: false,
+        }
+    }
+
+    /// Takes the pod as it is now.
+    pub fn absorb_pod(&mut self, now: Timestamp, seen: Seen, pod: &PodSeen) {
+        self.node = pod.node.clone().or_else(|| self.node.take());
+        self.ready = pod.ready;
+        for container in &pod.containers {
+            self.absorb_container(now, seen, container);
+        }
+        let was_terminal = self.phase.is_terminal();
+        self.phase = pod.phase;
+        if pod.status_reason != StatusReason::None {
+            self.status_reason = pod.status_reason;
+        }
+        self.absorb_stop(now, was_terminal, pod);
+        self.disruption = pod.disruption.or(self.disruption);
+    }
+
+    /// Takes the last state of the pod, whose object is gone.
+    pub fn absorb_gone(&mut self, now: Timestamp, pod: &PodSeen) {
+        self.absorb_pod(now, Seen::Live, pod);
+        self.gone_at.get_or_insert(now);
+    }
+
+    fn absorb_container(&mut self, now: Timestamp, seen: Seen, container: &ContainerSeen) {
+        let place = match self
+            .containers
+            .iter()
+            .position(|known| known.name == container.name)
+        {
+            Some(place) => place,
+            None => {
+                self.containers.push(ContainerCase::new(container));
+                self.containers.len() - 1
+            }
+        };
+        let known = &mut self.containers[place];
+        known.stop_signal = container.stop_signal;
+        if let Some(status) = &container.status {
+            known.instances.absorb(now, seen, status);
+            known.shown = Shown::of(&status.state, status.last.is_some());
+        }
+    }
+
+    fn absorb_stop(&mut self, now: Timestamp, was_terminal: bool, pod: &PodSeen) {
+        let ended = self.containers.iter().all(ContainerCase::has_stopped);
+        if ended && (pod.phase.is_terminal() || pod.deletion.is_some()) {
+            self.stop.all_ended_at.get_or_insert(now);
+        }
+        let Some(deletion) = pod.deletion else { return };
+        if self.stop.deletions.is_empty() {
+            self.stop.disruption_at_request = pod.disruption;
+            self.stop.status_reason_at_request = Some(self.status_reason);
+            self.stop.completed_before = was_terminal;
+        }
+        let begun_before = self.stop.begun;
+        self.stop.generation = self.stop.generation.or(pod.generation);
+        if let (Some(observed), Some(generation)) = (pod.observed_generation, self.stop.generation)
+        {
+            self.stop.begun |= observed >= generation;
+        }
+        let latest = self
+            .stop
+            .deletions
+            .last()
+            .map(|known| (known.deadline, known.grace_seconds));
+        if latest != Some((deletion.deadline, deletion.grace_seconds)) {
+            self.stop.deletions.push(DeletionFact {
+                deadline: deletion.deadline,
+                grace_seconds: deletion.grace_seconds,
+                seen_at: now,
+                after_begin: pod.observed_generation.map(|_| begun_before),
+            });
+        }
+        if deletion.grace_seconds == 0 {
+            if ended || self.node.is_none() {
+                self.stop.finished_at.get_or_insert(now);
+                if !pod.finalizers.is_empty() {
+                    self.stop.finalizers.clone_from(&pod.finalizers);
+                }
+            } else {
+                self.stop.zeroed_while_running = true;
+            }
+        }
+    }
+
+    /// The runs of these instances were told before; per container, its last restart then.
+    pub fn already_told(&mut self, restarts: &[u32]) {
+        for (container, told) in self.containers.iter_mut().zip(restarts) {
+            for instance in &mut container.instances.all {
+                instance.post_start_told |= instance.restart <= *told;
+            }
+        }
+    }
+
+    /// Takes an Event about this pod, or says why it cannot be one.
+    ///
+    /// # Errors
+    /// The Event names a container or hook that the pod does not have, another node, or a time before the pod.
+    pub fn absorb_event(&mut self, event: &EventSeen) -> Result<Absorbed, Refusal> {
+        let Subject::Pod { container, .. } = &event.subject else {
+            return Ok(Absorbed::Repeated);
+        };
+        self.fits(event)?;
+        match container {
+            None => Ok(self.events.absorb(event)),
+            Some(name) => {
+                let known = self.containers.iter_mut().find(|known| known.name == *name);
+                let known = known.ok_or(Refusal::NoSuchContainer)?;
+                match event.reason {
+                    EventReason::FailedPostStartHook if known.post_start.is_none() => {
+                        Err(Refusal::NoSuchHook)
+                    }
+                    EventReason::FailedPreStopHook if known.pre_stop.is_none() => {
+                        Err(Refusal::NoSuchHook)
+                    }
+                    EventReason::Killing
+                        if event.note == Note::FailedPostStartHook
+                            && known.post_start.is_none() =>
+                    {
+                        Err(Refusal::NoSuchHook)
+                    }
+                    _ => Ok(known.events.absorb(event)),
+                }
+            }
+        }
+    }
+
+    fn fits(&self, event: &EventSeen) -> Result<(), Refusal> {
+        if event.from_kubelet
+            && let (Some(host), Some(node)) = (&event.host, &self.node)
+            && host != node
+        {
+            return Err(Refusal::OtherNode);
+        }
+        let stamped = event.last_at.or(event.named_at);
+        if let (Some(stamped), Some(created_at)) = (stamped, self.created_at)
+            && stamped < seconds_after(created_at, -CLOCK_TOLERANCE_SECONDS)
+        {
+            return Err(Refusal::BeforePod);
+        }
+        Ok(())
+    }
+
+    /// The pod was asked to stop through the API.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        !self.stop.deletions.is_empty()
+    }
+
+    /// A container of it declares a hook.
+    #[must_use]
+    pub fn has_hooks(&self) -> bool {
+        self.containers
+            .iter()
+            .any(|container| container.post_start.is_some() || container.pre_stop.is_some())
+    }
+
+    /// When the deletion was asked for: first deadline less its grace, cut to a whole second by the API server.
+    #[must_use]
+    pub fn requested(&self) -> Option<Moment> {
+        let first = self.stop.deletions.first()?;
+        Some(Moment::second(seconds_after(
+            first.deadline,
+            -first.grace_seconds,
+        )))
+    }
+}
+
+impl ContainerCase {
+    fn new(seen: &ContainerSeen) -> Self {
+        Self {
+            name: seen.name.clone(),
+            container_type: seen.container_type,
+            post_start: seen.post_start.clone(),
+            pre_stop: seen.pre_stop.clone(),
+            stop_signal: seen.stop_signal,
+            liveness_grace_seconds: seen.liveness_grace_seconds,
+            startup_grace_seconds: seen.startup_grace_seconds,
+            instances: Instances::default(),
+            events: EventLines::default(),
+            shown: Shown::NotStarted,
+        }
+    }
+
+    /// It shows an end, or never was shown to have started anything that could still run.
+    fn has_stopped(&self) -> bool {
+        matches!(self.shown, Shown::Terminated | Shown::BackingOff)
+    }
+
+    /// A hook failed, or a stop began: the Event's count goes on as long as the pod lives.
+    #[must_use]
+    pub fn hook_events(&self) -> bool {
+        let telling = |reason| {
+            matches!(
+                reason,
+                EventReason::FailedPostStartHook
+                    | EventReason::FailedPreStopHook
+                    | EventReason::Killing
+            )
+        };
+        !self
+            .events
+            .occurrences(|reason, _| telling(reason))
+            .is_empty()
+    }
+
+    /// Its latest `Started` is later than every end that was shown.
+    #[must_use]
+    pub fn started_unseen_end(&self) -> bool {
+        let started = self
+            .events
+            .of(EventReason::Started)
+            .last()
+            .map(|occurrence| occurrence.at);
+        let ended = self
+            .instances
+            .all
+            .iter()
+            .filter_map(Instance::finished)
+            .max();
+        started.is_some_and(|started| ended.is_none_or(|ended| started.latest > ended.earliest))
+    }
+
+    /// The end of the latest instance says nothing.
+    #[must_use]
+    pub fn end_unknown(&self) -> bool {
+        self.instances
+            .all
+            .last()
+            .is_some_and(|latest| latest.end_unknown && latest.ended.is_none())
+    }
+}
+
+impl Shown {
+    fn of(state: &StateSeen, has_last: bool) -> Self {
+        match state {
+            StateSeen::None => Self::NotStarted,
+            StateSeen::Running { .. } => Self::Running,
+            StateSeen::Terminated(_) => Self::Terminated,
+            StateSeen::Waiting { reason, .. } => match reason {
+                WaitingReason::CrashLoopBackOff | WaitingReason::PostStartHookError => {
+                    Self::BackingOff
+                }
+                _ if has_last => Self::BackingOff,
+                _ => Self::NotStarted,
+            },
+        }
+    }
+}

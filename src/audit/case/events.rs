@@ -1,0 +1,193 @@
+//! The Events of one container or pod, and when each of their occurrences happened.
+
+use jiff::Timestamp;
+
+use crate::audit::moment::Moment;
+use crate::audit::observation::{EventReason, EventSeen, Note};
+
+/// Occurrences kept per Event object; a crash loop of a day has more, long settled.
+const OCCURRENCES_KEPT: usize = 64;
+
+/// One Event object: the same subject, reason and message, counted up by its writer.
+#[derive(Debug, Clone)]
+pub struct EventLine {
+    /// The object's name, its key together with the pod's uid (design contract 5).
+    pub name: Box<str>,
+    pub reason: EventReason,
+    pub note: Note,
+    pub count: u32,
+    pub occurrences: Vec<Moment>,
+}
+
+/// What became of an Event handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absorbed {
+    /// It told something new.
+    Matched,
+    /// The same count was seen before: a relist, or a repeated delivery.
+    Repeated,
+}
+
+impl EventLine {
+    fn new(event: &EventSeen) -> Self {
+        Self {
+            name: event.name.clone(),
+            reason: event.reason,
+            note: event.note,
+            count: 0,
+            occurrences: Vec::new(),
+        }
+    }
+
+    /// Adds the occurrences between the highest count seen and this one.
+    ///
+    /// The name of an Event is the time of its first occurrence and `lastTimestamp` that of its last
+    /// (client-go tools/record); those in between are only known to lie between their neighbours.
+    fn absorb(&mut self, event: &EventSeen) -> Absorbed {
+        if event.count <= self.count {
+            return Absorbed::Repeated;
+        }
+        let last = event.last_at.or(event.first_at).map(Moment::second);
+        if self.count == 0 {
+            let first = event
+                .named_at
+                .map(Moment::exact)
+                .or_else(|| event.first_at.map(Moment::second))
+                .or(last);
+            let Some(first) = first else {
+                return Absorbed::Repeated;
+            };
+            self.push(first);
+            self.count = 1;
+        }
+        let Some(known) = self.occurrences.last().copied() else {
+            return Absorbed::Repeated;
+        };
+        let last = last.unwrap_or(known).max(known);
+        let between = Moment::between(known.earliest, last.latest);
+        for number in self.count + 1
+            ..=event
+                .count
+                .min(self.count.saturating_add(OCCURRENCES_KEPT as u32))
+        {
+            self.push(if number == event.count { last } else { between });
+        }
+        self.count = event.count;
+        Absorbed::Matched
+    }
+
+    fn push(&mut self, moment: Moment) {
+        if self.occurrences.len() == OCCURRENCES_KEPT {
+            self.occurrences.remove(0);
+        }
+        self.occurrences.push(moment);
+    }
+}
+
+/// One occurrence of a kind of Event, with the object that told it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Occurrence<'a> {
+    pub at: Moment,
+    pub line: &'a EventLine,
+}
+
+impl PartialEq for EventLine {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// All Events of one subject.
+#[derive(Debug, Clone, Default)]
+pub struct EventLines {
+    lines: Vec<EventLine>,
+}
+
+/// Event objects kept per subject.
+const LINES_KEPT: usize = 64;
+
+impl EventLines {
+    pub fn absorb(&mut self, event: &EventSeen) -> Absorbed {
+        if let Some(line) = self.lines.iter_mut().find(|line| line.name == event.name) {
+            return line.absorb(event);
+        }
+        if self.lines.len() == LINES_KEPT {
+            self.lines.remove(0);
+        }
+        let mut line = EventLine::new(event);
+        let absorbed = line.absorb(event);
+        // Sorted by name, whose end is a time: the order of arrival across streams leaves no trace.
+        let place = self.lines.partition_point(|known| known.name < line.name);
+        self.lines.insert(place, line);
+        absorbed
+    }
+
+    /// All occurrences that fit, earliest first.
+    pub fn occurrences<'a>(
+        &'a self,
+        fits: impl Fn(EventReason, Note) -> bool,
+    ) -> Vec<Occurrence<'a>> {
+        let mut found: Vec<_> = self
+            .lines
+            .iter()
+            .filter(|line| fits(line.reason, line.note))
+            .flat_map(|line| {
+                line.occurrences
+                    .iter()
+                    .map(move |at| Occurrence { at: *at, line })
+            })
+            .collect();
+        found.sort_by(|left, right| {
+            left.at
+                .cmp(&right.at)
+                .then_with(|| left.line.name.cmp(&right.line.name))
+        });
+        found
+    }
+
+    /// All occurrences of a reason, earliest first.
+    #[must_use]
+    pub fn of(&self, reason: EventReason) -> Vec<Occurrence<'_>> {
+        self.occurrences(|found, _| found == reason)
+    }
+
+    /// When a reason occurred first.
+    #[must_use]
+    pub fn first(&self, reason: EventReason) -> Option<Moment> {
+        self.of(reason).first().map(|occurrence| occurrence.at)
+    }
+
+    /// The earliest occurrence of anything at or after `from`.
+    #[must_use]
+    pub fn first_after(&self, from: Moment) -> Option<Moment> {
+        let found = self.occurrences(|_, _| true);
+        found
+            .into_iter()
+            .map(|occurrence| occurrence.at)
+            .find(|at| at.latest >= from.latest)
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// How often anything on these lines happened before `until`.
+    #[must_use]
+    pub fn total(&self, until: Timestamp) -> u32 {
+        self.lines
+            .iter()
+            .map(|line| {
+                if line
+                    .occurrences
+                    .last()
+                    .is_some_and(|at| at.earliest <= until)
+                {
+                    line.count
+                } else {
+                    1
+                }
+            })
+            .sum()
+    }
+}

@@ -1,0 +1,107 @@
+//! What is known of nodes: readiness, and when their kubelets started.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::Timestamp;
+
+use super::moment::Moment;
+use super::observation::{NodeReady, NodeSeen};
+
+/// Kubelet starts kept per node; older ones touch no open case.
+const STARTS_KEPT: usize = 32;
+
+#[derive(Debug, Default)]
+struct Node {
+    ready: Option<NodeReady>,
+    ready_since: Option<Timestamp>,
+    unreachable: bool,
+    present: bool,
+    /// On the kubelet's clock, ascending.
+    kubelet_starts: VecDeque<Timestamp>,
+    shutdowns: BTreeSet<Timestamp>,
+}
+
+/// Why a node cannot finish a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeTrouble {
+    Gone,
+    Unreachable,
+}
+
+/// All nodes by name.
+#[derive(Debug, Default)]
+pub struct Nodes {
+    nodes: BTreeMap<Box<str>, Node>,
+    /// The nodes were listed, so that a missing one is gone.
+    listed: bool,
+}
+
+impl Nodes {
+    pub fn observe(&mut self, seen: &NodeSeen) {
+        let node = self.nodes.entry(seen.name.clone()).or_default();
+        node.ready = Some(seen.ready);
+        node.ready_since = seen.ready_since;
+        node.unreachable = seen.unreachable;
+        node.present = true;
+    }
+
+    pub fn forget(&mut self, name: &str) {
+        if let Some(node) = self.nodes.get_mut(name) {
+            node.present = false;
+        }
+    }
+
+    pub fn listed(&mut self) {
+        self.listed = true;
+    }
+
+    /// Takes a Node Event `Starting kubelet.`; true if it was not known.
+    pub fn kubelet_started(&mut self, name: &str, at: Timestamp) -> bool {
+        let starts = &mut self.nodes.entry(name.into()).or_default().kubelet_starts;
+        let place = starts.partition_point(|start| *start < at);
+        if starts.get(place) == Some(&at) {
+            return false;
+        }
+        starts.insert(place, at);
+        if starts.len() > STARTS_KEPT {
+            starts.pop_front();
+        }
+        true
+    }
+
+    /// Takes a Node Event `Shutdown`.
+    pub fn shutdown(&mut self, name: &str, at: Timestamp) {
+        let shutdowns = &mut self.nodes.entry(name.into()).or_default().shutdowns;
+        shutdowns.insert(at);
+        if shutdowns.len() > STARTS_KEPT {
+            shutdowns.pop_first();
+        }
+    }
+
+    /// The first start of the node's kubelet after `from` and not after `to`.
+    #[must_use]
+    pub fn kubelet_start_between(
+        &self,
+        name: &str,
+        from: Moment,
+        to: Timestamp,
+    ) -> Option<Timestamp> {
+        let starts = &self.nodes.get(name)?.kubelet_starts;
+        starts
+            .iter()
+            .copied()
+            .find(|start| *start >= from.earliest && *start <= to)
+    }
+
+    /// The node's trouble now, if it is in any.
+    #[must_use]
+    pub fn trouble(&self, name: &str) -> Option<NodeTrouble> {
+        match self.nodes.get(name) {
+            Some(node) if node.present => {
+                let lost = node.unreachable || node.ready == Some(NodeReady::Unknown);
+                lost.then_some(NodeTrouble::Unreachable)
+            }
+            _ => self.listed.then_some(NodeTrouble::Gone),
+        }
+    }
+}

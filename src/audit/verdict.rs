@@ -1,0 +1,124 @@
+//! Facts to verdicts: one question per chapter, each a pure function of a case and `now`.
+//!
+//! - `align`: which Event tells of which container instance?
+//! - `grace`: what time did the kubelet really allow?
+//! - `post_start`, `pre_stop`: did the hook run, and what became of it?
+//! - `skipped`: did the container end without its preStop?
+//! - `termination`: how did the pod end, and what took the time?
+//! - `holding`: what holds the pod now?
+
+pub mod align;
+mod evidence;
+mod grace;
+mod holding;
+mod post_start;
+mod pre_stop;
+mod skipped;
+mod termination;
+
+use std::cell::Cell;
+
+use jiff::Timestamp;
+
+use super::case::Case;
+use super::gap::Gaps;
+use super::moment::seconds_after;
+use super::nodes::Nodes;
+use super::record::{Run, Termination};
+use super::snapshot::Active;
+use super::words::Trigger;
+use align::Life;
+
+/// A verdict that rests on absence settles this long after the instance's end: the kubelet tries an
+/// Event 12 times, 10 s apart (client-go tools/record/event.go).
+pub const SETTLE_SECONDS: i64 = 150;
+
+/// What a verdict reads beside the case.
+#[derive(Debug, Clone, Copy)]
+pub struct World<'a> {
+    pub nodes: &'a Nodes,
+    pub gaps: &'a Gaps,
+    pub namespace_terminating: bool,
+    pub limits: Limits,
+}
+
+/// Thresholds in whole seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub post_start_slow_seconds: i64,
+    pub overdue_seconds: i64,
+}
+
+/// Everything there is to say of one pod now.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    /// Sorted by container, hook, restart and attempt.
+    pub runs: Vec<Run>,
+    pub termination: Option<Termination>,
+    pub active: Vec<Active>,
+    /// When a verdict may change by time alone.
+    pub next: Option<Timestamp>,
+}
+
+/// Judges a case.
+#[must_use]
+pub fn judge(case: &Case, world: World<'_>, now: Timestamp) -> Judgement {
+    let lives = case.containers.iter().map(align::lives).collect();
+    let view = View {
+        case,
+        world,
+        now,
+        lives,
+        next: Cell::new(None),
+    };
+    let mut runs = Vec::new();
+    for place in 0..case.containers.len() {
+        post_start::judge(&view, place, &mut runs);
+        pre_stop::judge(&view, place, &mut runs);
+    }
+    let termination = termination::judge(&view, &runs);
+    let active = holding::active(&view, &runs, termination.as_ref());
+    runs.sort_by(|left, right| {
+        let key = |run: &Run| (run.container.clone(), run.hook, run.restart, run.attempt);
+        key(left).cmp(&key(right))
+    });
+    Judgement {
+        runs,
+        termination,
+        active,
+        next: view.next.get(),
+    }
+}
+
+/// A case with its Events joined to instances, at one moment.
+struct View<'a> {
+    case: &'a Case,
+    world: World<'a>,
+    now: Timestamp,
+    /// Per container, in the order of the case.
+    lives: Vec<Vec<Life>>,
+    next: Cell<Option<Timestamp>>,
+}
+
+impl View<'_> {
+    /// Whether `at` has come; if not, the verdict is asked for again then.
+    fn reached(&self, at: Timestamp) -> bool {
+        if at <= self.now {
+            return true;
+        }
+        if self.next.get().is_none_or(|next| at < next) {
+            self.next.set(Some(at));
+        }
+        false
+    }
+
+    /// Whether Events that could contradict an absence had their time, counted from `end` on our clock.
+    fn absence_settled(&self, end: Option<Timestamp>) -> bool {
+        end.or(self.case.gone_at)
+            .is_some_and(|end| self.reached(seconds_after(end, SETTLE_SECONDS)))
+    }
+
+    fn trigger(&self) -> Option<Trigger> {
+        termination::trigger(self.case)
+    }
+}

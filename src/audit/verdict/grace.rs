@@ -1,0 +1,105 @@
+//! What time did the kubelet really allow?
+//!
+//! Source: pkg/kubelet/kuberuntime/kuberuntime_container.go `killContainer`, `setTerminationGracePeriod`;
+//! pkg/kubelet/pod_workers.go `calculateEffectiveGracePeriod` (1.28 and later).
+
+use super::View;
+use super::align::Kill;
+use super::termination::begun_by_kubelet;
+use crate::audit::case::ContainerCase;
+use crate::audit::observation::Note;
+use crate::audit::words::Trigger;
+
+/// The effective grace of one stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Grace {
+    /// Whole seconds, at least 1.
+    pub seconds: i64,
+    /// No other value fits what was seen.
+    pub certain: bool,
+}
+
+impl Grace {
+    fn certain(seconds: i64) -> Option<Self> {
+        Some(Self {
+            seconds: seconds.max(1),
+            certain: true,
+        })
+    }
+
+    fn likely(seconds: i64) -> Option<Self> {
+        Some(Self {
+            seconds: seconds.max(1),
+            certain: false,
+        })
+    }
+}
+
+/// The grace of a stop, `None` where the API does not show it.
+pub(super) fn effective(view: &View<'_>, container: &ContainerCase, kill: &Kill) -> Option<Grace> {
+    let own = view.case.grace_seconds;
+    match kill.note {
+        Note::RestartAll => {
+            return Some(Grace {
+                seconds: 0,
+                certain: true,
+            });
+        }
+        Note::LivenessProbe if !deleted_before(view, kill) => {
+            return Grace::certain(container.liveness_grace_seconds.unwrap_or(own));
+        }
+        Note::StartupProbe if !deleted_before(view, kill) => {
+            return Grace::certain(container.startup_grace_seconds.unwrap_or(own));
+        }
+        _ => {}
+    }
+    if kill.note == Note::StoppingContainer && begun_by_kubelet(view.case) {
+        return match view.trigger() {
+            // A hard eviction and a local-storage limit allow 1 s (1.30), a soft one its own maximum.
+            Some(Trigger::NodePressureEvicted) => Grace::likely(1),
+            Some(Trigger::NodeShutdown) => None,
+            _ => Grace::certain(own),
+        };
+    }
+    if deleted_before(view, kill)
+        || (kill.note == Note::StoppingContainer && view.case.is_deleted())
+    {
+        return of_deletion(view, kill);
+    }
+    Grace::certain(own)
+}
+
+/// The deletion's grace replaces the pod's; a later, shorter one counts if the stop had not begun.
+fn of_deletion(view: &View<'_>, kill: &Kill) -> Option<Grace> {
+    let deletions = &view.case.stop.deletions;
+    let first = deletions.first()?;
+    let mut grace = Grace {
+        seconds: first.grace_seconds,
+        certain: true,
+    };
+    for later in &deletions[1..] {
+        if later.grace_seconds >= grace.seconds
+            || (later.grace_seconds == 0 && !view.case.stop.zeroed_while_running)
+        {
+            continue;
+        }
+        let known_before = match later.after_begin {
+            Some(after_begin) => !after_begin && later.seen_at <= kill.at.latest,
+            None => {
+                grace.certain = false;
+                later.seen_at < kill.at.earliest
+            }
+        };
+        if known_before {
+            grace.seconds = later.grace_seconds;
+        }
+    }
+    grace.seconds = grace.seconds.max(1);
+    Some(grace)
+}
+
+fn deleted_before(view: &View<'_>, kill: &Kill) -> bool {
+    view.case
+        .requested()
+        .is_some_and(|requested| requested.earliest <= kill.at.latest)
+}

@@ -1,0 +1,332 @@
+//! Objects become observations: pure functions that cannot fail.
+
+mod event;
+mod pod;
+
+use crate::audit::observation::{
+    ControllerRef, NodeReady, NodeSeen, Observation, OwnerSeen, ReportSeen, Resource, Thresholds,
+};
+use crate::redact::DigestKey;
+
+use super::wire::{
+    self, ConditionStatus, ConditionType, Field, List, Metadata, Object, Record, TaintKey,
+};
+
+/// Whether an object is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    Present,
+    /// Its last state.
+    Gone,
+}
+
+/// What one object tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translation {
+    resource: Resource,
+    observation: Option<Observation>,
+    defects: Vec<&'static str>,
+}
+
+impl Translation {
+    /// The object itself, where it can be used, and one defect for each field that could not.
+    pub fn into_observations(self) -> impl Iterator<Item = Observation> {
+        let resource = self.resource;
+        let defect = move |field| Observation::Defect { resource, field };
+        self.observation
+            .into_iter()
+            .chain(self.defects.into_iter().map(defect))
+    }
+
+    const fn nothing(resource: Resource) -> Self {
+        Self {
+            resource,
+            observation: None,
+            defects: Vec::new(),
+        }
+    }
+
+    fn unusable(resource: Resource, field: &'static str) -> Self {
+        Self {
+            defects: vec![field],
+            ..Self::nothing(resource)
+        }
+    }
+}
+
+/// Translates with one key for the digests of commands.
+#[derive(Debug, Clone, Default)]
+pub struct Translator {
+    key: DigestKey,
+}
+
+impl Translator {
+    #[must_use]
+    pub const fn new(key: DigestKey) -> Self {
+        Self { key }
+    }
+
+    /// Decodes and translates one object of a watched resource; a Lease tells nothing.
+    #[must_use]
+    pub fn object(&self, resource: Resource, presence: Presence, json: &str) -> Translation {
+        let decoded = match resource {
+            Resource::Pods => decode(json).map(|pod| self.pod(&pod, presence)),
+            Resource::Events if presence == Presence::Gone => Some(Translation::nothing(resource)),
+            Resource::Events => decode(json).map(|event| self.event(&event, presence)),
+            Resource::Nodes => decode(json).map(|node| self.node(&node, presence)),
+            Resource::Namespaces => decode(json).map(|object| self.namespace(&object, presence)),
+            Resource::ReplicaSets | Resource::Jobs => {
+                decode(json).map(|owner| self.owner(resource, &owner, presence))
+            }
+            Resource::HookAudits => decode(json).map(|report| self.report(&report, presence)),
+            Resource::Leases => Some(Translation::nothing(resource)),
+        };
+        decoded.unwrap_or_else(|| Translation::unusable(resource, "object"))
+    }
+
+    #[must_use]
+    pub fn pod(&self, pod: &wire::Pod, presence: Presence) -> Translation {
+        let mut reading = Reading::default();
+        let seen = pod::seen(pod, &self.key, &mut reading).map(Box::new);
+        reading.translation(
+            Resource::Pods,
+            seen.map(|seen| match presence {
+                Presence::Present => Observation::Pod(seen),
+                Presence::Gone => Observation::PodGone(seen),
+            }),
+        )
+    }
+
+    /// The end of an Event is its expiry, which tells nothing.
+    #[must_use]
+    pub fn event(&self, event: &wire::Event, presence: Presence) -> Translation {
+        if presence == Presence::Gone {
+            return Translation::nothing(Resource::Events);
+        }
+        let mut reading = Reading::default();
+        let seen = event::seen(event, &mut reading).map(Box::new);
+        reading.translation(Resource::Events, seen.map(Observation::Event))
+    }
+
+    #[must_use]
+    pub fn node(&self, node: &wire::Node, presence: Presence) -> Translation {
+        let mut reading = Reading::default();
+        let seen = node_seen(node, &mut reading);
+        reading.translation(
+            Resource::Nodes,
+            seen.map(|seen| match presence {
+                Presence::Present => Observation::Node(seen),
+                Presence::Gone => Observation::NodeGone { name: seen.name },
+            }),
+        )
+    }
+
+    #[must_use]
+    pub fn namespace(&self, namespace: &wire::Namespace, presence: Presence) -> Translation {
+        let mut reading = Reading::default();
+        let metadata = reading.record(&namespace.metadata, "metadata");
+        let name = reading.required(&metadata.name, "metadata.name");
+        let status = reading.record(&namespace.status, "status");
+        let phase = reading.value(&status.phase, "status.phase");
+        let terminating = phase.is_some_and(|phase| phase.as_ref() == "Terminating");
+        reading.translation(
+            Resource::Namespaces,
+            name.map(|name| match presence {
+                Presence::Present => Observation::Namespace { name, terminating },
+                Presence::Gone => Observation::NamespaceGone { name },
+            }),
+        )
+    }
+
+    /// A ReplicaSet or a Job.
+    #[must_use]
+    pub fn owner(
+        &self,
+        resource: Resource,
+        owner: &wire::Owner,
+        presence: Presence,
+    ) -> Translation {
+        let mut reading = Reading::default();
+        let seen = owner_seen(resource, owner, &mut reading);
+        reading.translation(
+            resource,
+            seen.map(|seen| match presence {
+                Presence::Present => Observation::Owner(seen),
+                Presence::Gone => Observation::OwnerGone(seen),
+            }),
+        )
+    }
+
+    #[must_use]
+    pub fn report(&self, report: &wire::HookAudit, presence: Presence) -> Translation {
+        let mut reading = Reading::default();
+        let observation = match presence {
+            Presence::Present => {
+                report_seen(report, &mut reading).map(|seen| Observation::Report(Box::new(seen)))
+            }
+            Presence::Gone => {
+                let metadata = reading.record(&report.metadata, "metadata");
+                let namespace = reading.required(&metadata.namespace, "metadata.namespace");
+                let name = reading.required(&metadata.name, "metadata.name");
+                namespace
+                    .zip(name)
+                    .map(|(namespace, name)| Observation::ReportGone { namespace, name })
+            }
+        };
+        reading.translation(Resource::HookAudits, observation)
+    }
+}
+
+fn decode<T: Object>(json: &str) -> Option<T> {
+    let record: Record<T> = serde_json::from_str(json).ok()?;
+    (!record.is_wrong).then_some(record.value)
+}
+
+/// Reads fields and notes those that could not be read.
+#[derive(Default)]
+struct Reading {
+    defects: Vec<&'static str>,
+}
+
+impl Reading {
+    fn value<'a, T>(&mut self, field: &'a Field<T>, name: &'static str) -> Option<&'a T> {
+        if matches!(field, Field::Wrong) {
+            self.defects.push(name);
+        }
+        field.get()
+    }
+
+    fn copied<T: Copy>(&mut self, field: &Field<T>, name: &'static str) -> Option<T> {
+        self.value(field, name).copied()
+    }
+
+    fn required<T: Clone>(&mut self, field: &Field<T>, name: &'static str) -> Option<T> {
+        if field.get().is_none() {
+            self.defects.push(name);
+        }
+        field.get().cloned()
+    }
+
+    fn record<'a, T>(&mut self, record: &'a Record<T>, name: &'static str) -> &'a T {
+        if record.is_wrong {
+            self.defects.push(name);
+        }
+        &record.value
+    }
+
+    /// The elements of a list of objects.
+    fn items<'a, T>(
+        &mut self,
+        field: &'a Field<List<Record<T>>>,
+        name: &'static str,
+    ) -> impl Iterator<Item = &'a T> + Clone + use<'a, T> {
+        let items = self.value(field, name).map_or(&[][..], |list| &list.items);
+        if items.iter().any(|item| item.is_wrong) {
+            self.defects.push(name);
+        }
+        let good = items.iter().filter(|item| !item.is_wrong);
+        good.map(|item| &item.value)
+    }
+
+    fn translation(self, resource: Resource, observation: Option<Observation>) -> Translation {
+        Translation {
+            resource,
+            observation,
+            defects: self.defects,
+        }
+    }
+}
+
+fn node_seen(node: &wire::Node, reading: &mut Reading) -> Option<NodeSeen> {
+    let metadata = reading.record(&node.metadata, "metadata");
+    let name = reading.required(&metadata.name, "metadata.name")?;
+    let status = reading.record(&node.status, "status");
+    let mut ready = NodeReady::Unknown;
+    let mut ready_since = None;
+    for condition in reading.items(&status.conditions, "status.conditions") {
+        let told = reading.copied(&condition.condition_type, "status.conditions.type");
+        if told != Some(ConditionType::Ready) {
+            continue;
+        }
+        ready = match reading.copied(&condition.status, "status.conditions.status") {
+            Some(ConditionStatus::True) => NodeReady::True,
+            Some(ConditionStatus::False) => NodeReady::False,
+            Some(ConditionStatus::Unknown) | None => NodeReady::Unknown,
+        };
+        let since = &condition.last_transition_time;
+        ready_since = reading.copied(since, "status.conditions.lastTransitionTime");
+    }
+    let spec = reading.record(&node.spec, "spec");
+    let mut unreachable = false;
+    for taint in reading.items(&spec.taints, "spec.taints") {
+        let key = reading.copied(&taint.key, "spec.taints.key");
+        unreachable |= key == Some(TaintKey::Unreachable);
+    }
+    Some(NodeSeen {
+        name,
+        ready,
+        ready_since,
+        unreachable,
+    })
+}
+
+fn owner_seen(resource: Resource, owner: &wire::Owner, reading: &mut Reading) -> Option<OwnerSeen> {
+    let metadata = reading.record(&owner.metadata, "metadata");
+    Some(OwnerSeen {
+        resource,
+        namespace: reading.required(&metadata.namespace, "metadata.namespace")?,
+        name: reading.required(&metadata.name, "metadata.name")?,
+        uid: reading.required(&metadata.uid, "metadata.uid")?,
+        controller: controller(metadata, reading),
+    })
+}
+
+fn report_seen(report: &wire::HookAudit, reading: &mut Reading) -> Option<ReportSeen> {
+    let metadata = reading.record(&report.metadata, "metadata");
+    let spec = reading.record(&report.spec, "spec");
+    let target = reading.required(&spec.target_ref, "spec.targetRef")?;
+    let thresholds = reading.record(&spec.thresholds, "spec.thresholds");
+    let mut seconds = |field| reading.copied(field, "spec.thresholds");
+    let thresholds = Thresholds {
+        post_start_slow_seconds: seconds(&thresholds.post_start_slow_seconds),
+        pre_stop_slow_percent: seconds(&thresholds.pre_stop_slow_percent),
+        overdue_seconds: seconds(&thresholds.overdue_seconds),
+    };
+    Some(ReportSeen {
+        namespace: reading.required(&metadata.namespace, "metadata.namespace")?,
+        name: reading.required(&metadata.name, "metadata.name")?,
+        uid: reading.copied(&metadata.uid, "metadata.uid"),
+        resource_version: reading
+            .value(&metadata.resource_version, "metadata.resourceVersion")
+            .cloned()
+            .unwrap_or_default(),
+        target: ControllerRef {
+            api_version: reading.required(&target.api_version, "spec.targetRef.apiVersion")?,
+            kind: reading.required(&target.kind, "spec.targetRef.kind")?,
+            name: reading.required(&target.name, "spec.targetRef.name")?,
+            uid: None,
+        },
+        thresholds,
+    })
+}
+
+/// The owner reference with `controller: true`.
+fn controller(metadata: &Metadata, reading: &mut Reading) -> Option<ControllerRef> {
+    let references = reading.items(&metadata.owner_references, "metadata.ownerReferences");
+    let mut references = references;
+    let reference = references.find(|reference| {
+        reading.copied(&reference.controller, "metadata.ownerReferences.controller") == Some(true)
+    })?;
+    let api_version = &reference.api_version;
+    Some(ControllerRef {
+        api_version: reading.required(api_version, "metadata.ownerReferences.apiVersion")?,
+        kind: reading.required(&reference.kind, "metadata.ownerReferences.kind")?,
+        name: reading.required(&reference.name, "metadata.ownerReferences.name")?,
+        uid: reading.copied(&reference.uid, "metadata.ownerReferences.uid"),
+    })
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

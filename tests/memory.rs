@@ -1,0 +1,120 @@
+//! What a large cluster costs, by a counting allocator: the whole core, snapshot included.
+
+mod fleet;
+
+use std::sync::Arc;
+
+use hookaudit::audit::auditor::{Auditor, Settings};
+use hookaudit::audit::observation::{
+    Deletion, HookSpec, Observation, PodSeen, Resource, StateSeen, Stream, TerminatedReason,
+    TerminatedSeen,
+};
+use hookaudit::audit::snapshot::Snapshot;
+use hookaudit::audit::words::Handler;
+use jiff::Timestamp;
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+const WORKLOADS: u64 = 6_000;
+const PODS: usize = 150_000;
+const BYTES_PER_POD_MAX: usize = 200;
+const CASES: usize = 10_000;
+/// A case is a pod that stops: two containers' worth of facts, its last verdicts and its timers.
+const BYTES_PER_CASE_MAX: usize = 4_096;
+
+/// A synced core that knows the fleet's owners and has taken these pods in.
+fn core_with(pods: impl Iterator<Item = PodSeen>) -> (Auditor, Arc<Snapshot>) {
+    let now = moment(0);
+    let mut auditor = Auditor::new(Settings {
+        seed: 7,
+        ..Settings::default()
+    });
+    for owner in fleet::owners(WORKLOADS) {
+        auditor.handle(now, Observation::Owner(owner));
+    }
+    for pod in pods {
+        auditor.handle(now, Observation::Pod(Box::new(pod)));
+    }
+    auditor.handle(
+        now,
+        Observation::Synced(Stream {
+            resource: Resource::Pods,
+            selector: None,
+        }),
+    );
+    let snapshot = auditor.snapshot();
+    (auditor, snapshot)
+}
+
+fn moment(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_795_100_000 + seconds).expect("a time within range")
+}
+
+#[test]
+fn a_pod_without_hooks_costs_at_most_200_bytes_and_a_case_at_most_4_kib() {
+    let empty = ALLOCATOR.current_usage();
+    let (mut auditor, snapshot) = core_with(fleet::pods(WORKLOADS, 0));
+    assert_eq!((snapshot.tracked_pods, snapshot.open_cases), (PODS, 0));
+    let per_pod = (ALLOCATOR.current_usage() - empty) / PODS;
+    println!(
+        "{per_pod} live heap bytes per pod without hooks; owners, ledgers and snapshot included"
+    );
+    assert!(per_pod <= BYTES_PER_POD_MAX, "{per_pod} bytes per pod");
+    drop(snapshot);
+
+    let before = ALLOCATOR.current_usage();
+    for pod in fleet::pods(WORKLOADS, 0).take(CASES) {
+        auditor.handle(moment(60), Observation::Pod(Box::new(stopping(pod))));
+    }
+    assert_eq!(auditor.snapshot().open_cases, CASES);
+    while auditor.poll_transition().is_some() {}
+    let per_case = (ALLOCATOR.current_usage() - before) / CASES;
+    println!("{per_case} live heap bytes per case of a stopping pod, its workload's news included");
+    assert!(per_case <= BYTES_PER_CASE_MAX, "{per_case} bytes per case");
+}
+
+#[test]
+fn a_pod_with_hooks_that_rests_costs_little_more_than_one_without() {
+    let empty = ALLOCATOR.current_usage();
+    let hooked = fleet::pods(WORKLOADS, 0).map(|mut pod| {
+        pod.containers[0].pre_stop = Some(exec());
+        pod
+    });
+    let (auditor, snapshot) = core_with(hooked);
+    assert_eq!((snapshot.tracked_pods, snapshot.open_cases), (PODS, 0));
+    let per_pod = (ALLOCATOR.current_usage() - empty) / PODS;
+    println!("{per_pod} live heap bytes per pod with a hook");
+    assert!(per_pod <= 2 * BYTES_PER_POD_MAX, "{per_pod} bytes per pod");
+    drop(auditor);
+}
+
+fn exec() -> HookSpec {
+    HookSpec {
+        handler: Handler::Exec,
+        sleep_seconds: None,
+        program: None,
+        digest: None,
+        port: None,
+        scheme: None,
+    }
+}
+
+/// The pod while it is deleted, its container ended.
+fn stopping(mut pod: PodSeen) -> PodSeen {
+    pod.deletion = Some(Deletion {
+        deadline: moment(90),
+        grace_seconds: 30,
+    });
+    if let Some(status) = &mut pod.containers[0].status {
+        status.state = StateSeen::Terminated(TerminatedSeen {
+            exit_code: 0,
+            reason: TerminatedReason::Completed,
+            started_at: Some(moment(-1_000)),
+            finished_at: Some(moment(59)),
+            container_id: None,
+        });
+    }
+    pod
+}
