@@ -23,7 +23,8 @@ pub use base::{Base, BaseCondition, base};
 pub(crate) use status::cut;
 pub use status::{
     ActiveStatus, BucketsStatus, ConditionStatus, FindingStatus, GapStatus, HookAuditStatus,
-    HookStatus, IncidentStatus, ObservationStatus, SecondsInterval, TerminationsStatus,
+    HookStatus, IncidentStatus, ObservationStatus, SecondsInterval, StreakStatus,
+    TerminationsStatus,
 };
 
 /// The API group of [`HookAudit`].

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const HOOKS_MAX: usize = 40;
 pub(super) const ACTIVE_MAX: usize = 10;
 pub(super) const INCIDENTS_MAX: usize = 20;
+pub(super) const STREAKS_MAX: usize = 20;
 pub(super) const GAPS_MAX: usize = 5;
 pub(super) const EVIDENCE_MAX: usize = 4;
 pub(super) const EVIDENCE_LENGTH: usize = 80;
@@ -42,6 +43,11 @@ pub struct HookAuditStatus {
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<ConditionStatus>,
+    /// What the conditions rest on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub streaks: Vec<StreakStatus>,
     /// Declared hooks, those not listed included.
     #[serde(default)]
     pub hook_count: i64,
@@ -135,6 +141,27 @@ pub struct ConditionStatus {
     pub observed_generation: Option<i64>,
     #[schemars(schema_with = "time_schema")]
     pub last_transition_time: Time,
+}
+
+/// Verdicts with one fault since a condition was last free of it, and the clean ones after them.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
+pub struct StreakStatus {
+    #[schemars(length(max = 64))]
+    pub condition: String,
+    #[schemars(length(max = 16))]
+    pub fault: String,
+    pub count: i64,
+    pub clean: i64,
+    #[schemars(schema_with = "time_schema")]
+    pub first_time: Time,
+    #[schemars(schema_with = "time_schema")]
+    pub last_time: Time,
+    /// Absent while the fault still counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub recovery: Option<String>,
 }
 
 /// Tallies of one hook of one container.
