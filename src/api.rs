@@ -20,9 +20,11 @@ use crate::audit::record::WorkloadRef;
 use crate::audit::snapshot::Workload;
 
 pub use base::{Base, BaseCondition, base};
+pub(crate) use status::cut;
 pub use status::{
     ActiveStatus, BucketsStatus, ConditionStatus, FindingStatus, GapStatus, HookAuditStatus,
-    HookStatus, IncidentStatus, ObservationStatus, SecondsInterval, TerminationsStatus,
+    HookStatus, IncidentStatus, ObservationStatus, SecondsInterval, StreakStatus,
+    TerminationsStatus,
 };
 
 /// The API group of [`HookAudit`].
@@ -194,8 +196,7 @@ pub fn name_for(target: &WorkloadRef) -> String {
     }
     let digest = hex::encode(&digest.finalize()[..4]);
     let room = NAME_MAX_LENGTH - "-".len() - digest.len();
-    let shortened =
-        status::cut(&plain, room).trim_end_matches(|last: char| !last.is_ascii_alphanumeric());
+    let shortened = cut(&plain, room).trim_end_matches(|last: char| !last.is_ascii_alphanumeric());
     format!("{shortened}-{digest}")
 }
 

@@ -7,17 +7,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::audit::observation::{HookSpec, Resource, Uid};
 use crate::audit::record::{Gap, GapReason, Incident, Interval, WorkloadRef};
-use crate::audit::snapshot::{HookLedger, TerminationLedger};
+use crate::audit::snapshot::{HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
-    Cause, ConditionStatus as ConditionWord, ConditionType, Confidence, ContainerType, Handler,
-    Hook, IncidentType, Outcome, Reason, TerminationResult,
+    Cause, ConditionStatus as ConditionWord, ConditionType, Confidence, ContainerType, Fault,
+    Handler, Hook, IncidentType, Outcome, Reason, Recovery, TerminationResult,
 };
 
 use super::HookAudit;
 use super::packed::{unpack_amendments, unpack_histogram};
 use super::status::{
     ConditionStatus, GapStatus, HookAuditStatus, HookStatus, IncidentStatus, SecondsInterval,
-    TerminationsStatus,
+    StreakStatus, TerminationsStatus,
 };
 
 /// What of a workload's ledger its status tells: everything but what is going on now.
@@ -33,6 +33,7 @@ pub struct Base {
     pub incidents: Vec<Incident>,
     pub incident_count: u64,
     pub conditions: Vec<BaseCondition>,
+    pub streaks: Vec<Streak>,
     pub gaps: Vec<Gap>,
     pub gap_count: u64,
     pub gap_seconds: u64,
@@ -66,6 +67,7 @@ pub fn base(audit: &HookAudit) -> Base {
         incidents: status.incidents.iter().filter_map(incident).collect(),
         incident_count: count(status.incident_count),
         conditions: status.conditions.iter().filter_map(condition).collect(),
+        streaks: status.streaks.iter().filter_map(streak).collect(),
         gaps: observation.map_or_else(Vec::new, |seen| seen.gaps.iter().filter_map(gap).collect()),
         gap_count: observation.map_or(0, |observation| count(observation.gap_count)),
         gap_seconds: observation.map_or(0, |observation| count(observation.lost_seconds)),
@@ -168,6 +170,22 @@ fn condition(status: &ConditionStatus) -> Option<BaseCondition> {
         status: ConditionWord::parse(&status.status)?,
         reason: status.reason.as_str().into(),
         last_transition_at: at(&status.last_transition_time),
+    })
+}
+
+fn streak(status: &StreakStatus) -> Option<Streak> {
+    let recovery = match &status.recovery {
+        Some(word) => Some(Recovery::parse(word)?),
+        None => None,
+    };
+    Some(Streak {
+        condition_type: ConditionType::parse(&status.condition)?,
+        fault: Fault::parse(&status.fault)?,
+        count: u32::try_from(status.count).ok()?,
+        clean: u32::try_from(status.clean).ok()?,
+        first_at: at(&status.first_time),
+        last_at: at(&status.last_time),
+        recovery,
     })
 }
 

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::audit::record::{Gap, Incident, Interval};
-use crate::audit::snapshot::{Active, Condition, HookLedger, TerminationLedger, Workload};
+use crate::audit::snapshot::{Active, Condition, HookLedger, Streak, TerminationLedger, Workload};
 use crate::audit::words::{Cause, Hook, Outcome, TerminationResult};
 
 use super::OTHER;
 use super::packed::{pack_amendments, pack_histogram};
 use super::status::{
-    ACTIVE_MAX, ActiveStatus, BucketsStatus, ConditionStatus, EVIDENCE_LENGTH, EVIDENCE_MAX,
-    GAPS_MAX, GapStatus, HOOKS_MAX, HookAuditStatus, HookStatus, INCIDENTS_MAX, IncidentStatus,
-    MESSAGE_LENGTH, ObservationStatus, SecondsInterval, TerminationsStatus, cut, whole_seconds,
+    ACTIVE_MAX, ActiveStatus, BucketsStatus, ConditionStatus, DETAIL_LENGTH, EVIDENCE_LENGTH,
+    EVIDENCE_MAX, GAPS_MAX, GapStatus, HOOKS_MAX, HookAuditStatus, HookStatus, INCIDENTS_MAX,
+    IncidentStatus, MESSAGE_LENGTH, ObservationStatus, STREAKS_MAX, SecondsInterval, StreakStatus,
+    TerminationsStatus, cut, whole_seconds,
 };
 
 impl From<&Workload> for HookAuditStatus {
@@ -24,6 +25,12 @@ impl From<&Workload> for HookAuditStatus {
             termination_grace_period_seconds: workload.grace_seconds,
             observation: Some(observation(workload)),
             conditions: workload.conditions.iter().map(condition).collect(),
+            streaks: workload
+                .streaks
+                .iter()
+                .take(STREAKS_MAX)
+                .map(streak)
+                .collect(),
             hook_count: length(workload.hooks.len()),
             hooks: hooks(&workload.hooks),
             terminations: Some(terminations(&workload.terminations)),
@@ -76,6 +83,18 @@ fn condition(condition: &Condition) -> ConditionStatus {
         message: cut(&condition.message, MESSAGE_LENGTH).to_owned(),
         observed_generation: None,
         last_transition_time: whole_seconds(condition.last_transition_at),
+    }
+}
+
+fn streak(streak: &Streak) -> StreakStatus {
+    StreakStatus {
+        condition: streak.condition_type.to_string(),
+        fault: streak.fault.to_string(),
+        count: i64::from(streak.count),
+        clean: i64::from(streak.clean),
+        first_time: whole_seconds(streak.first_at),
+        last_time: whole_seconds(streak.last_at),
+        recovery: streak.recovery.map(|recovery| recovery.to_string()),
     }
 }
 
@@ -139,7 +158,7 @@ fn hook(ledger: &HookLedger) -> HookStatus {
         handler: ledger.spec.handler.to_string(),
         sleep_seconds: ledger.spec.sleep_seconds,
         program: text(&ledger.spec.program, 32),
-        command_digest: text(&ledger.spec.digest, 32),
+        command_digest: text(&ledger.spec.digest, 16),
         port: text(&ledger.spec.port, 16),
         scheme: text(&ledger.spec.scheme, 8),
         succeeded: count(Outcome::Succeeded),
@@ -195,7 +214,7 @@ fn active(active: &Active) -> ActiveStatus {
         deadline: active.deadline.map(whole_seconds),
         cause: active.cause.to_string(),
         confidence: active.confidence.map(|confidence| confidence.to_string()),
-        detail: cut(&active.detail, MESSAGE_LENGTH).to_owned(),
+        detail: cut(&active.detail, DETAIL_LENGTH).to_owned(),
     }
 }
 

@@ -12,10 +12,10 @@ use super::fixture::plain_workload;
 use super::*;
 use crate::audit::observation::{HookSpec, Resource};
 use crate::audit::record::{Gap, GapReason, Incident, Interval};
-use crate::audit::snapshot::{Condition, Histogram, HookLedger, TerminationLedger};
+use crate::audit::snapshot::{Condition, Histogram, HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
-    Cause, ConditionStatus as ConditionWord, ConditionType, Confidence, ContainerType, Handler,
-    Hook, IncidentType, Outcome, Reason, TerminationResult,
+    Cause, ConditionStatus as ConditionWord, ConditionType, Confidence, ContainerType, Fault,
+    Handler, Hook, IncidentType, Outcome, Reason, Recovery, TerminationResult,
 };
 
 proptest! {
@@ -38,6 +38,7 @@ proptest! {
         prop_assert_eq!(back.terminations, workload.terminations);
         prop_assert_eq!(back.incidents, workload.incidents);
         prop_assert_eq!(back.incident_count, workload.incident_count);
+        prop_assert_eq!(back.streaks, workload.streaks);
         prop_assert_eq!(back.gaps, workload.gaps);
         prop_assert_eq!((back.gap_count, back.gap_seconds), (workload.gap_count, workload.gap_seconds));
         let told: Vec<_> = workload.conditions.iter().map(|condition| BaseCondition {
@@ -62,12 +63,12 @@ fn workloads() -> impl Strategy<Value = Workload> {
         hooks,
         terminations(),
         vec(incident(), 0..20),
-        conditions,
+        (conditions, vec(streak(), 0..20)),
         vec(gap(), 0..5),
         any::<u32>(),
     )
         .prop_map(
-            |(hooks, terminations, incidents, conditions, gaps, number)| Workload {
+            |(hooks, terminations, incidents, (conditions, streaks), gaps, number)| Workload {
                 hooks,
                 terminations,
                 incidents,
@@ -85,6 +86,7 @@ fn workloads() -> impl Strategy<Value = Workload> {
                         },
                     )
                     .collect(),
+                streaks,
                 gaps,
                 gap_count: u64::from(number),
                 gap_seconds: u64::from(number),
@@ -210,6 +212,25 @@ fn incident() -> impl Strategy<Value = Incident> {
             grace_seconds: numbers.2.map(|_| 30),
             exit_code: words.1.map(|_| numbers.3),
             evidence: evidence.into_iter().map(Into::into).collect(),
+        },
+    )
+}
+
+fn streak() -> impl Strategy<Value = Streak> {
+    let words = (
+        word(ConditionType::ALL),
+        word(Fault::ALL),
+        option::of(word(Recovery::ALL)),
+    );
+    (words, any::<u32>(), any::<u32>(), time(), time()).prop_map(
+        |(words, count, clean, first_at, last_at)| Streak {
+            condition_type: words.0,
+            fault: words.1,
+            count,
+            clean,
+            first_at,
+            last_at,
+            recovery: words.2,
         },
     )
 }

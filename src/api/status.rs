@@ -17,12 +17,14 @@ use serde::{Deserialize, Serialize};
 pub(super) const HOOKS_MAX: usize = 40;
 pub(super) const ACTIVE_MAX: usize = 10;
 pub(super) const INCIDENTS_MAX: usize = 20;
+pub(super) const STREAKS_MAX: usize = 20;
 pub(super) const GAPS_MAX: usize = 5;
 pub(super) const EVIDENCE_MAX: usize = 4;
-pub(super) const EVIDENCE_LENGTH: usize = 96;
+pub(super) const EVIDENCE_LENGTH: usize = 80;
 pub(super) const MESSAGE_LENGTH: usize = 256;
-pub(super) const AMENDMENTS_LENGTH: usize = 192;
-pub(super) const BUCKETS_LENGTH: usize = 1024;
+pub(super) const DETAIL_LENGTH: usize = 192;
+pub(super) const AMENDMENTS_LENGTH: usize = 128;
+pub(super) const BUCKETS_LENGTH: usize = 768;
 
 /// What the operator saw. No text in it holds a number that moves by itself.
 #[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Default)]
@@ -41,6 +43,11 @@ pub struct HookAuditStatus {
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<ConditionStatus>,
+    /// What the conditions rest on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub streaks: Vec<StreakStatus>,
     /// Declared hooks, those not listed included.
     #[serde(default)]
     pub hook_count: i64,
@@ -136,6 +143,27 @@ pub struct ConditionStatus {
     pub last_transition_time: Time,
 }
 
+/// Verdicts with one fault since a condition was last free of it, and the clean ones after them.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
+pub struct StreakStatus {
+    #[schemars(length(max = 64))]
+    pub condition: String,
+    #[schemars(length(max = 16))]
+    pub fault: String,
+    pub count: i64,
+    pub clean: i64,
+    #[schemars(schema_with = "time_schema")]
+    pub first_time: Time,
+    #[schemars(schema_with = "time_schema")]
+    pub last_time: Time,
+    /// Absent while the fault still counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub recovery: Option<String>,
+}
+
 /// Tallies of one hook of one container.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -158,7 +186,7 @@ pub struct HookStatus {
     pub program: Option<String>,
     /// A keyed digest: tells a changed command, not the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 16))]
     pub command_digest: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
@@ -188,7 +216,7 @@ pub struct HookStatus {
     pub amended: i64,
     /// Which, packed: `Succeeded>Failed:3 Unknown>Failed:1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 192))]
+    #[schemars(length(max = 128))]
     pub amendments: Option<String>,
     /// Containers whose hook is stuck now.
     #[serde(default)]
@@ -256,10 +284,10 @@ pub struct TerminationsStatus {
 #[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct BucketsStatus {
     #[serde(default)]
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = 768))]
     pub seconds: String,
     #[serde(default)]
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = 768))]
     pub grace_used_percent: String,
 }
 
@@ -291,7 +319,7 @@ pub struct ActiveStatus {
     #[schemars(length(max = 16))]
     pub confidence: Option<String>,
     #[serde(default)]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 192))]
     pub detail: String,
 }
 
@@ -313,7 +341,7 @@ pub struct FindingStatus {
     #[schemars(length(max = 16))]
     pub severity: String,
     #[serde(default)]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 192))]
     pub message: String,
     /// Runs or terminations in which it did harm.
     #[serde(default)]
@@ -366,7 +394,7 @@ pub struct IncidentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 4), inner(length(max = 96)))]
+    #[schemars(length(max = 4), inner(length(max = 80)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub evidence: Vec<String>,
 }
@@ -403,7 +431,7 @@ pub(super) fn time_schema(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// The text up to `length` bytes, cut between two characters.
-pub(super) fn cut(text: &str, length: usize) -> &str {
+pub(crate) fn cut(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
 }
 

@@ -6,10 +6,10 @@ use super::fixture::{plain_workload, target};
 use super::*;
 use crate::audit::observation::{HookSpec, Resource};
 use crate::audit::record::{Gap, GapReason, Incident, Interval};
-use crate::audit::snapshot::{Active, Condition, Histogram, HookLedger, TerminationLedger};
+use crate::audit::snapshot::{Active, Condition, Histogram, HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
-    Cause, ConditionStatus as ConditionWord, ConditionType, Confidence, ContainerType, Handler,
-    Hook, IncidentType, Outcome, Reason, TerminationResult,
+    Cause, ConditionStatus as ConditionWord, ConditionType, Confidence, ContainerType, Fault,
+    Handler, Hook, IncidentType, Outcome, Reason, Recovery, TerminationResult,
 };
 
 const LARGEST_OBJECT_BYTES: usize = 128 * 1024;
@@ -195,7 +195,7 @@ fn largest_finding() -> FindingStatus {
         container: "c".repeat(63),
         hook: "PostStart".to_owned(),
         severity: "s".repeat(16),
-        message: "m".repeat(256),
+        message: "m".repeat(192),
         seen_in_practice: i64::MAX,
     }
 }
@@ -266,9 +266,22 @@ fn largest_workload() -> Workload {
             };
             9
         ],
+        streaks: vec![largest_streak(at); 40],
         gap_count: u64::MAX,
         gap_seconds: u64::MAX,
         ..plain_workload()
+    }
+}
+
+fn largest_streak(at: Timestamp) -> Streak {
+    Streak {
+        condition_type: ConditionType::TerminationHealthy,
+        fault: Fault::Interrupted,
+        count: u32::MAX,
+        clean: u32::MAX,
+        first_at: at,
+        last_at: at,
+        recovery: Some(Recovery::CleanRuns),
     }
 }
 

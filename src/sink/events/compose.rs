@@ -7,6 +7,7 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use sha2::{Digest, Sha256};
 
+use crate::api::cut;
 use crate::audit::observation::Uid;
 use crate::audit::record::{Incident, WorkloadRef};
 use crate::audit::words::IncidentType;
@@ -160,10 +161,6 @@ fn note(incident: &Incident) -> String {
     }
     note.truncate(note.floor_char_boundary(NOTE_MAX_BYTES));
     note
-}
-
-fn cut(text: &str, length: usize) -> &str {
-    &text[..text.floor_char_boundary(length)]
 }
 
 #[cfg(test)]

@@ -73,6 +73,10 @@ fn counters(status: &HookAuditStatus) -> HookAuditStatus {
     for condition in &mut rest.conditions {
         condition.last_transition_time = epoch();
     }
+    for streak in &mut rest.streaks {
+        streak.first_time = epoch();
+        streak.last_time = epoch();
+    }
     for hook in &mut rest.hooks {
         hook.last_outcome_time = None;
         hook.last_failure_time = None;
