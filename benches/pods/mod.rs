@@ -11,7 +11,7 @@ const CONDITIONS: [&str; 5] = [
 ];
 
 /// The pod of this number: one or two containers, hooks of all kinds, some terminating.
-pub fn pod(number: usize) -> String {
+pub(crate) fn pod(number: usize) -> String {
     let name = format!(
         "checkout-{:x}-{:05x}",
         number % 40 * 0x1f_31d7,
@@ -66,7 +66,7 @@ fn metadata(json: &mut String, number: usize, name: &str) {
         9_000_000 + number,
         number % 24
     );
-    if number % 10 == 0 {
+    if number.is_multiple_of(10) {
         json.push_str(
             "\"deletionTimestamp\":\"2026-11-22T16:03:10Z\",\"deletionGracePeriodSeconds\":30,",
         );
