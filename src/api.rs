@@ -47,80 +47,18 @@ const NAME_MAX_LENGTH: usize = 253;
     status = "HookAuditStatus",
     derive = "PartialEq",
     doc = "What became of the lifecycle hooks and terminations of one workload",
-    printcolumn(
-        name = "Healthy",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Healthy\")].status",
-        description = "Whether hooks and terminations go well"
-    ),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Healthy\")].reason",
-        description = "Why it is healthy or not"
-    ),
-    printcolumn(
-        name = "Hooks",
-        type_ = "integer",
-        json_path = ".status.hookCount",
-        description = "Declared lifecycle hooks"
-    ),
-    printcolumn(
-        name = "Terminating",
-        type_ = "integer",
-        json_path = ".status.terminatingCount",
-        description = "Pods that terminate now"
-    ),
-    printcolumn(
-        name = "Killed",
-        type_ = "integer",
-        json_path = ".status.terminations.forceKilled",
-        description = "Pods that were killed at the end of their grace"
-    ),
-    printcolumn(
-        name = "P95",
-        type_ = "integer",
-        json_path = ".status.terminations.p95Seconds",
-        description = "95th percentile of the seconds from the request to the last container's end"
-    ),
-    printcolumn(
-        name = "Grace",
-        type_ = "integer",
-        json_path = ".status.terminationGracePeriodSeconds",
-        description = "Termination grace period in seconds"
-    ),
-    printcolumn(
-        name = "Findings",
-        type_ = "integer",
-        json_path = ".status.findingCount",
-        description = "Defects in how hooks are declared"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
-    printcolumn(
-        name = "Kind",
-        type_ = "string",
-        json_path = ".spec.targetRef.kind",
-        description = "Kind of the workload",
-        priority = "1"
-    ),
-    printcolumn(
-        name = "Last-Incident",
-        type_ = "date",
-        json_path = ".status.lastIncidentTime",
-        description = "When something last went wrong",
-        priority = "1"
-    ),
-    printcolumn(
-        name = "Message",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Healthy\")].message",
-        description = "What is wrong, in a sentence",
-        priority = "1"
-    )
+    printcolumn = r#"{"name": "Healthy", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Healthy\")].status", "description": "Whether hooks and terminations go well"}"#,
+    printcolumn = r#"{"name": "Reason", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Healthy\")].reason", "description": "Why it is healthy or not"}"#,
+    printcolumn = r#"{"name": "Hooks", "type": "integer", "jsonPath": ".status.hookCount", "description": "Declared lifecycle hooks"}"#,
+    printcolumn = r#"{"name": "Terminating", "type": "integer", "jsonPath": ".status.terminatingCount", "description": "Pods that terminate now"}"#,
+    printcolumn = r#"{"name": "Killed", "type": "integer", "jsonPath": ".status.terminations.forceKilled", "description": "Pods that were killed at the end of their grace"}"#,
+    printcolumn = r#"{"name": "P95", "type": "integer", "jsonPath": ".status.terminations.p95Seconds", "description": "95th percentile of the seconds from the request to the last container's end"}"#,
+    printcolumn = r#"{"name": "Grace", "type": "integer", "jsonPath": ".status.terminationGracePeriodSeconds", "description": "Termination grace period in seconds"}"#,
+    printcolumn = r#"{"name": "Findings", "type": "integer", "jsonPath": ".status.findingCount", "description": "Defects in how hooks are declared"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "Kind", "type": "string", "jsonPath": ".spec.targetRef.kind", "description": "Kind of the workload", "priority": 1}"#,
+    printcolumn = r#"{"name": "Last-Incident", "type": "date", "jsonPath": ".status.lastIncidentTime", "description": "When something last went wrong", "priority": 1}"#,
+    printcolumn = r#"{"name": "Message", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Healthy\")].message", "description": "What is wrong, in a sentence", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct HookAuditSpec {

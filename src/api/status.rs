@@ -1,4 +1,7 @@
 //! The status as the API holds it: whole seconds and percents, bounded lists and texts, words as plain strings.
+//!
+//! Unknown fields are preserved, because server-side apply refuses a status with a field that the installed definition
+//! does not declare: a newer operator would otherwise be mute until its definition is installed too.
 
 #![allow(
     unreachable_pub,
@@ -24,6 +27,7 @@ pub(super) const BUCKETS_LENGTH: usize = 1024;
 /// What the operator saw. No text in it holds a number that moves by itself.
 #[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct HookAuditStatus {
     /// The `metadata.generation` of the spec that this was judged by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,6 +85,7 @@ pub struct HookAuditStatus {
 /// Since when the workload is watched, and what of that time could not be seen.
 #[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct ObservationStatus {
     #[schemars(schema_with = "time_schema")]
     pub since: Time,
@@ -97,6 +102,7 @@ pub struct ObservationStatus {
 /// A stretch of time in which something could not be seen.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct GapStatus {
     #[schemars(schema_with = "time_schema")]
     pub from: Time,
@@ -111,6 +117,7 @@ pub struct GapStatus {
 /// One condition, all of positive polarity.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct ConditionStatus {
     #[serde(rename = "type")]
     #[schemars(length(max = 64))]
@@ -132,6 +139,7 @@ pub struct ConditionStatus {
 /// Tallies of one hook of one container.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct HookStatus {
     #[schemars(length(max = 63))]
     pub container: String,
@@ -208,6 +216,7 @@ pub struct HookStatus {
 /// Tallies of terminations, measured from the request to the last container's end.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct TerminationsStatus {
     #[serde(default)]
     pub total: i64,
@@ -244,6 +253,7 @@ pub struct TerminationsStatus {
 /// The counts behind the percentiles, packed as `bucket:count` with a space between two.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct BucketsStatus {
     #[serde(default)]
     #[schemars(length(max = 1024))]
@@ -256,6 +266,7 @@ pub struct BucketsStatus {
 /// A pod that starts or stops now.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct ActiveStatus {
     #[schemars(length(max = 253))]
     pub pod: String,
@@ -287,6 +298,7 @@ pub struct ActiveStatus {
 /// A defect in how a hook is declared.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct FindingStatus {
     #[schemars(length(max = 16))]
     pub rule: String,
@@ -311,6 +323,7 @@ pub struct FindingStatus {
 /// A run or termination worth telling a person about.
 #[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct IncidentStatus {
     #[schemars(schema_with = "time_schema")]
     pub time: Time,
@@ -361,6 +374,7 @@ pub struct IncidentStatus {
 /// A duration known to lie between two bounds; `min` is rounded down, `max` up, an open end has none.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct SecondsInterval {
     pub min: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]

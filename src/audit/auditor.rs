@@ -147,6 +147,7 @@ impl Auditor {
     /// Takes one observation. Every deadline due by `now` fires first, each at its own time.
     pub fn handle(&mut self, now: Timestamp, observation: Observation) {
         self.handle_timeout(now);
+        self.ledgers.outdate();
         let now = self.now;
         self.observed_from.get_or_insert(now);
         if let Some(stream) = stream_of(&observation) {
@@ -156,7 +157,7 @@ impl Auditor {
             Observation::Pod(pod) => self.pod(&pod),
             Observation::PodGone(pod) => self.pod_gone(&pod),
             Observation::Event(event) => self.event(*event),
-            Observation::Node(node) => self.nodes.observe(&node),
+            Observation::Node(node) => self.nodes.observe(now, &node),
             Observation::NodeGone { name } => {
                 self.nodes.forget(&name);
                 self.touch_node(&name);
@@ -188,6 +189,7 @@ impl Auditor {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         while let Some((due, timer)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
             self.timers.remove(&(due, timer));
+            self.ledgers.outdate();
             self.now = self.now.max(due);
             match timer {
                 Timer::Case(uid) => self.touch(uid),

@@ -8,7 +8,7 @@ pub mod instance;
 
 use jiff::Timestamp;
 
-use super::moment::{Moment, seconds_after};
+use super::moment::{Moment, seconds, seconds_after};
 use super::observation::{
     ContainerSeen, Disruption, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen,
     RestartPolicy, StateSeen, StatusReason, Subject, Uid, WaitingReason,
@@ -80,6 +80,8 @@ pub struct Stop {
     pub disruption_at_request: Option<Disruption>,
     /// `status.reason` as it stood then.
     pub status_reason_at_request: Option<StatusReason>,
+    /// The pod ran and was not ready when its deletion was first seen.
+    pub unready_at_request: bool,
     /// The phase was terminal before any deletion was seen.
     pub completed_before: bool,
     /// The first object in which no container ran any more, on our clock.
@@ -195,6 +197,7 @@ impl Case {
             self.stop.disruption_at_request = pod.disruption;
             self.stop.status_reason_at_request = Some(self.status_reason);
             self.stop.completed_before = was_terminal;
+            self.stop.unready_at_request = !pod.ready && pod.phase == Phase::Running;
         }
         let begun_before = self.stop.begun;
         self.stop.generation = self.stop.generation.or(pod.generation);
@@ -283,6 +286,29 @@ impl Case {
             return Err(Refusal::BeforePod);
         }
         Ok(())
+    }
+
+    /// The kubelet's budget for this pod's warnings was spent: 25 at once, then one per 300 s
+    /// (client-go tools/record/events_cache.go, one bucket per type from 1.32).
+    #[must_use]
+    pub fn event_budget_spent(&self, now: Timestamp) -> bool {
+        const BURST: f64 = 25.0;
+        const REFILL_SECONDS: f64 = 300.0;
+        let lines = self
+            .containers
+            .iter()
+            .map(|container| &container.events)
+            .chain([&self.events]);
+        let told: Vec<_> = lines.map(EventLines::warnings).collect();
+        let count: u32 = told
+            .iter()
+            .map(|(count, _)| *count)
+            .fold(0, u32::saturating_add);
+        let first = told.iter().filter_map(|(_, first)| *first).min();
+        let refilled = first.map_or(0.0, |first| {
+            seconds(first.earliest, now).max(0.0) / REFILL_SECONDS
+        });
+        f64::from(count) >= BURST + refilled.floor()
     }
 
     /// The pod was asked to stop through the API.

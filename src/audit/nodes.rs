@@ -19,6 +19,8 @@ struct Node {
     /// On the kubelet's clock, ascending.
     kubelet_starts: VecDeque<Timestamp>,
     shutdowns: BTreeSet<Timestamp>,
+    /// When it was last seen to be in trouble, and out of it again, on our clock.
+    last_trouble: Option<(Timestamp, Option<Timestamp>)>,
 }
 
 /// Why a node cannot finish a stop.
@@ -37,12 +39,19 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    pub fn observe(&mut self, seen: &NodeSeen) {
+    pub fn observe(&mut self, now: Timestamp, seen: &NodeSeen) {
         let node = self.nodes.entry(seen.name.clone()).or_default();
         node.ready = Some(seen.ready);
         node.ready_since = seen.ready_since;
         node.unreachable = seen.unreachable;
         node.present = true;
+        let troubled = node.unreachable || node.ready == Some(NodeReady::Unknown);
+        match &mut node.last_trouble {
+            Some((_, until @ None)) if !troubled => *until = Some(now),
+            Some((_, None)) => {}
+            last if troubled => *last = Some((now, None)),
+            _ => {}
+        }
     }
 
     pub fn forget(&mut self, name: &str) {
@@ -91,6 +100,13 @@ impl Nodes {
             .iter()
             .copied()
             .find(|start| *start >= from.earliest && *start <= to)
+    }
+
+    /// Whether the node did not answer at some time between two times of ours.
+    #[must_use]
+    pub fn was_unreachable(&self, name: &str, from: Timestamp, to: Timestamp) -> bool {
+        let trouble = self.nodes.get(name).and_then(|node| node.last_trouble);
+        trouble.is_some_and(|(began, ended)| began <= to && ended.is_none_or(|ended| ended >= from))
     }
 
     /// The node's trouble now, if it is in any.

@@ -4,10 +4,11 @@
 //! - `grace`: what time did the kubelet really allow?
 //! - `post_start`, `pre_stop`: did the hook run, and what became of it?
 //! - `skipped`: did the container end without its preStop?
-//! - `termination`: how did the pod end, and what took the time?
+//! - `termination`: how did the pod end? `cause`: what took the time?
 //! - `holding`: what holds the pod now?
 
 pub mod align;
+mod cause;
 mod evidence;
 mod grace;
 mod holding;
@@ -20,7 +21,7 @@ use std::cell::Cell;
 
 use jiff::Timestamp;
 
-use super::case::Case;
+use super::case::{Case, ContainerCase};
 use super::gap::Gaps;
 use super::moment::seconds_after;
 use super::nodes::Nodes;
@@ -116,6 +117,17 @@ impl View<'_> {
     fn absence_settled(&self, end: Option<Timestamp>) -> bool {
         end.or(self.case.gone_at)
             .is_some_and(|end| self.reached(seconds_after(end, SETTLE_SECONDS)))
+    }
+
+    /// Whether the container was started again after this life.
+    fn lives_after(&self, container: &ContainerCase, life: &Life) -> bool {
+        let place = self
+            .case
+            .containers
+            .iter()
+            .position(|known| known.name == container.name);
+        let last = place.and_then(|place| self.lives[place].last());
+        last.is_some_and(|last| last.instance.restart > life.instance.restart)
     }
 
     fn trigger(&self) -> Option<Trigger> {

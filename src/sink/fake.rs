@@ -26,6 +26,8 @@ struct State {
 pub(super) enum Failure {
     /// This code, with `Retry-After` in seconds.
     Code(StatusCode, Option<u64>),
+    /// This code with this message.
+    Said(StatusCode, &'static str),
     /// No answer ever.
     Hang,
     /// Somebody writes the object just before.
@@ -94,6 +96,9 @@ impl FakeApi {
                     response.headers_mut().insert("retry-after", seconds.into());
                 }
                 return response;
+            }
+            Some(Failure::Said(code, message)) => {
+                return respond(code, &json!({"code": code.as_u16(), "message": message}));
             }
             Some(Failure::Overtaken) => {
                 let path = path.trim_end_matches("/status");

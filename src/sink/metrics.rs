@@ -1,1 +1,142 @@
-//! x
+//! The exposition: per-workload families written by hand from a snapshot, the process's own from a registry.
+
+mod births;
+mod exposition;
+mod families;
+mod gzip;
+mod negotiate;
+mod own;
+mod shown;
+mod text;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus::Registry;
+
+use crate::api::HookAudit;
+use crate::audit::snapshot::Snapshot;
+use crate::sink::events::EventCounters;
+use crate::sink::status::StatusCounters;
+
+pub use exposition::Exposition;
+pub use gzip::Gzip;
+pub use negotiate::{Encoding, encoding, format};
+use shown::Shown;
+pub use text::Format;
+
+/// Bounds and names of the exposition.
+#[derive(Debug, Clone)]
+pub struct MetricsSettings {
+    /// Workloads with series of their own, per family; the rest is added up as `_other`.
+    pub workloads_max: usize,
+    /// A new counter stays at 0 for so long after its first exposition, and at least for that one.
+    pub zero_for: Duration,
+    pub version: &'static str,
+    pub revision: &'static str,
+}
+
+impl Default for MetricsSettings {
+    fn default() -> Self {
+        Self {
+            workloads_max: 20_000,
+            zero_for: Duration::from_mins(1),
+            version: env!("CARGO_PKG_VERSION"),
+            revision: option_env!("HOOKAUDIT_REVISION").unwrap_or("unknown"),
+        }
+    }
+}
+
+/// Whether this replica holds the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leadership {
+    Leader,
+    /// Exports no workload family: its leader does.
+    Follower,
+}
+
+/// Renders expositions, and remembers which counters were shown. Cloning it is cheap.
+#[derive(Debug, Clone)]
+pub struct Renderer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: MetricsSettings,
+    registry: Registry,
+    status: Arc<StatusCounters>,
+    events: Arc<EventCounters>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    shown: Shown,
+    gaps: own::Gaps,
+    leadership: Option<Leadership>,
+}
+
+impl Renderer {
+    #[must_use]
+    pub fn new(
+        settings: MetricsSettings,
+        status: Arc<StatusCounters>,
+        events: Arc<EventCounters>,
+    ) -> Self {
+        let registry = Registry::new();
+        #[cfg(target_os = "linux")]
+        if let Err(error) = registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        )) {
+            tracing::warn!("the process's own metrics are missing: {error}");
+        }
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                registry,
+                status,
+                events,
+                state: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Where the rest of the process registers its own, small, families.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+
+    /// Goes on with the counters of a status that was there before this process, without starting at 0.
+    /// To be called for every `HookAudit` of the first list.
+    pub fn continue_from(&self, audit: &HookAudit) {
+        self.shared.state().shown.continue_from(audit);
+    }
+
+    /// Until it is told, `leader_election_master_status` is left out and everything else exported.
+    pub fn set_leadership(&self, leadership: Leadership) {
+        self.shared.state().leadership = Some(leadership);
+    }
+
+    /// The exposition of a snapshot, made as it is read.
+    #[must_use]
+    pub fn exposition(
+        &self,
+        snapshot: Arc<Snapshot>,
+        now: Timestamp,
+        format: Format,
+    ) -> Exposition {
+        Exposition::new(Arc::clone(&self.shared), snapshot, now, format)
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -254,7 +254,7 @@ impl StatusWriter {
                     namespace: key.namespace.clone(),
                     name: key.name.clone(),
                 },
-                seen,
+                *seen,
                 now,
             );
         }

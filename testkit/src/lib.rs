@@ -1,3 +1,4 @@
 //! What the tests and benchmarks of hookaudit share.
 
 pub mod cluster;
+pub mod operator;

@@ -247,12 +247,17 @@ impl Auditor {
 
     /// Asks for the Events of a pod whose postStart may be running: `Started` is not watched.
     fn look_up(&mut self, uid: Uid, open: &mut Open, pod: &PodRef) {
-        if !wants_start(&open.case) {
+        if !wants_events(&open.case) {
             open.next_lookup_at = None;
             open.lookups = 0;
             return;
         }
-        let first = seconds_after(self.now, LOOKUP_AFTER_SECONDS);
+        let delay = if open.case.is_deleted() {
+            0
+        } else {
+            LOOKUP_AFTER_SECONDS
+        };
+        let first = seconds_after(self.now, delay);
         let due = *open.next_lookup_at.get_or_insert(first);
         if due > self.now {
             return;
@@ -282,12 +287,19 @@ enum Fate {
     Close,
 }
 
-/// A container with a postStart is not shown as running, and no `Started` of it is known.
-fn wants_start(case: &Case) -> bool {
-    case.node.is_some()
-        && case.gone_at.is_none()
-        && case.containers.iter().any(|container| {
-            let waits = matches!(container.shown, Shown::NotStarted | Shown::BackingOff);
-            container.post_start.is_some() && waits && !container.started_unseen_end()
-        })
+/// A container with a postStart is not shown as running and no `Started` of it is known; or a pod that
+/// stops was not ready, so that its probes may have spent the budget for its warnings.
+fn wants_events(case: &Case) -> bool {
+    if case.node.is_none() || case.gone_at.is_some() {
+        return false;
+    }
+    let waits = case.containers.iter().any(|container| {
+        let waits = matches!(container.shown, Shown::NotStarted | Shown::BackingOff);
+        container.post_start.is_some() && waits && !container.started_unseen_end()
+    });
+    let stops = case
+        .containers
+        .iter()
+        .any(|container| container.pre_stop.is_some());
+    waits || stops && case.stop.unready_at_request && case.stop.all_ended_at.is_none()
 }

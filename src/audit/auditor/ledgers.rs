@@ -61,6 +61,11 @@ impl Ledgers {
         }
     }
 
+    /// Something happened: the next snapshot is a new one.
+    pub(super) fn outdate(&mut self) {
+        self.snapshot = None;
+    }
+
     pub(super) fn pod_left(&mut self, workload: WorkloadId) {
         if let Some(kept) = self.kept.get_mut(&workload) {
             kept.pods = kept.pods.saturating_sub(1);
@@ -282,7 +287,6 @@ impl Auditor {
                 .is_some_and(|(id, _)| *id == workload)
             {
                 self.ledgers.views.remove(&key);
-                self.ledgers.snapshot = None;
             }
             self.owners.workloads_mut().release(workload);
             return;
@@ -350,7 +354,6 @@ impl Auditor {
                 self.ledgers.dirty.insert(workload);
             }
         }
-        self.ledgers.snapshot = None;
     }
 
     pub(super) fn all_synced(&mut self) {
@@ -361,14 +364,8 @@ impl Auditor {
     }
 
     pub(super) fn build_snapshot(&mut self) -> Arc<Snapshot> {
-        let unchanged = self
-            .ledgers
-            .dirty
-            .is_empty()
-            .then(|| self.ledgers.snapshot.clone())
-            .flatten();
-        if let Some(snapshot) = unchanged {
-            return snapshot;
+        if let Some(snapshot) = &self.ledgers.snapshot {
+            return Arc::clone(snapshot);
         }
         self.ledgers.revision += 1;
         let revision = self.ledgers.revision;

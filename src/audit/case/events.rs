@@ -1,7 +1,5 @@
 //! The Events of one container or pod, and when each of their occurrences happened.
 
-use jiff::Timestamp;
-
 use crate::audit::moment::Moment;
 use crate::audit::observation::{EventReason, EventSeen, Note};
 
@@ -15,6 +13,7 @@ pub struct EventLine {
     pub name: Box<str>,
     pub reason: EventReason,
     pub note: Note,
+    pub warning: bool,
     pub count: u32,
     pub occurrences: Vec<Moment>,
 }
@@ -34,6 +33,7 @@ impl EventLine {
             name: event.name.clone(),
             reason: event.reason,
             note: event.note,
+            warning: event.warning,
             count: 0,
             occurrences: Vec::new(),
         }
@@ -157,37 +157,17 @@ impl EventLines {
         self.of(reason).first().map(|occurrence| occurrence.at)
     }
 
-    /// The earliest occurrence of anything at or after `from`.
+    /// Warnings so far, and when the first came.
     #[must_use]
-    pub fn first_after(&self, from: Moment) -> Option<Moment> {
-        let found = self.occurrences(|_, _| true);
-        found
-            .into_iter()
-            .map(|occurrence| occurrence.at)
-            .find(|at| at.latest >= from.latest)
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
-    }
-
-    /// How often anything on these lines happened before `until`.
-    #[must_use]
-    pub fn total(&self, until: Timestamp) -> u32 {
-        self.lines
-            .iter()
-            .map(|line| {
-                if line
-                    .occurrences
-                    .last()
-                    .is_some_and(|at| at.earliest <= until)
-                {
-                    line.count
-                } else {
-                    1
-                }
-            })
-            .sum()
+    pub fn warnings(&self) -> (u32, Option<Moment>) {
+        let warnings = self.lines.iter().filter(|line| line.warning);
+        let first = warnings
+            .clone()
+            .filter_map(|line| line.occurrences.first().copied())
+            .min();
+        (
+            warnings.map(|line| line.count).fold(0, u32::saturating_add),
+            first,
+        )
     }
 }

@@ -7,6 +7,7 @@ use super::View;
 use super::align::Kill;
 use super::termination::begun_by_kubelet;
 use crate::audit::case::ContainerCase;
+use crate::audit::moment::seconds_after;
 use crate::audit::observation::Note;
 use crate::audit::words::Trigger;
 
@@ -53,7 +54,8 @@ pub(super) fn effective(view: &View<'_>, container: &ContainerCase, kill: &Kill)
         }
         _ => {}
     }
-    if kill.note == Note::StoppingContainer && begun_by_kubelet(view.case) {
+    let of_pod = is_of_termination(view, container, kill);
+    if of_pod && begun_by_kubelet(view.case) {
         return match view.trigger() {
             // A hard eviction and a local-storage limit allow 1 s (1.30), a soft one its own maximum.
             Some(Trigger::NodePressureEvicted) => Grace::likely(1),
@@ -61,12 +63,38 @@ pub(super) fn effective(view: &View<'_>, container: &ContainerCase, kill: &Kill)
             _ => Grace::certain(own),
         };
     }
-    if deleted_before(view, kill)
-        || (kill.note == Note::StoppingContainer && view.case.is_deleted())
-    {
+    if view.case.is_deleted() && (of_pod || deleted_before(view, kill)) {
         return of_deletion(view, kill);
     }
     Grace::certain(own)
+}
+
+/// How far a kubelet's clock may lag behind the API server's before a stop seems older than its request.
+const CLOCK_TOLERANCE_SECONDS: i64 = 60;
+
+/// Whether a stop belongs to the pod's termination, and not to a sandbox that died or to a sidecar
+/// whose pod had completed: all three say `Stopping container`.
+pub(super) fn is_of_termination(view: &View<'_>, container: &ContainerCase, kill: &Kill) -> bool {
+    if kill.note != Note::StoppingContainer || view.trigger().is_none() {
+        return false;
+    }
+    let place = view
+        .case
+        .containers
+        .iter()
+        .position(|known| known.name == container.name);
+    let last = place.and_then(|place| view.lives[place].last());
+    let of_last = last.is_some_and(|life| life.kills.iter().any(|known| known.at == kill.at));
+    let requested = view
+        .case
+        .requested()
+        .filter(|_| !begun_by_kubelet(view.case));
+    let completed = view.case.stop.completed_before;
+    of_last
+        && requested.is_none_or(|requested| {
+            !completed
+                && kill.at.latest >= seconds_after(requested.earliest, -CLOCK_TOLERANCE_SECONDS)
+        })
 }
 
 /// The deletion's grace replaces the pod's; a later, shorter one counts if the stop had not begun.

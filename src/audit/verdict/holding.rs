@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use super::cause as ended;
 use super::termination::{self, MINIMUM_OVERDUE_SECONDS, TEARDOWN_SECONDS};
 use super::{View, evidence, grace};
 use crate::audit::moment::{Moment, seconds_after};
@@ -45,11 +46,11 @@ pub(super) fn cause(
             (Cause::WithinGrace, inferred)
         };
     }
-    if termination::runtime_failed(view) {
+    if ended::runtime_failed(view) {
         return (Cause::ContainerRuntime, confirmed);
     }
     let begun = termination::stop_begun(view, requested);
-    if begun.is_none() && termination::held_by_post_start(view, requested) {
+    if begun.is_none() && ended::held_by_post_start(view, requested) {
         return (
             Cause::PostStart,
             if view.case.stop.begun {

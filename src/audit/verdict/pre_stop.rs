@@ -2,13 +2,15 @@
 
 use jiff::Timestamp;
 
+mod failure;
+mod silence;
+
 use super::align::{Kill, Life};
 use super::grace::{self, Grace};
 use super::{View, evidence, skipped, termination};
 use crate::audit::case::ContainerCase;
-use crate::audit::case::instance::Ended;
 use crate::audit::moment::Moment;
-use crate::audit::observation::{EventReason, HookSpec, Note, Resource, TerminatedReason};
+use crate::audit::observation::{HookSpec, Note};
 use crate::audit::record::{Interval, Run};
 use crate::audit::words::{
     AttemptReason, Confidence, ContainerType, Handler, Hook, Outcome, Reason, Trigger,
@@ -114,123 +116,6 @@ impl Delivery<'_> {
             .is_some_and(|finished| finished.is_before(self.kill.at))
     }
 
-    /// `FailedPreStopHook`: a late one tells of an overrun, an early one of a failure or of a main
-    /// process that left first.
-    fn failed(&self, grace: Option<Grace>, failure: Moment, run: &mut Run) {
-        let (shortest, longest) = failure.seconds_since(self.kill.at);
-        run.duration = evidence::interval(failure, self.kill.at);
-        run.evidence.push(if self.kill.event.is_some() {
-            evidence::since("FailedPreStopHook", failure, self.kill.at, "Killing")
-        } else {
-            evidence::event("FailedPreStopHook without a Killing", failure)
-        });
-        if self.spec.handler == Handler::TCPSocket {
-            run.outcome = Outcome::Failed;
-            run.reason = Some(Reason::InvalidHandler);
-            run.confidence = Some(Confidence::Confirmed);
-            run.settled = true;
-            return;
-        }
-        if let Some(grace) = grace {
-            let limit = grace.seconds as f64;
-            let stop_known = self.kill.event.is_some();
-            if shortest >= limit || (longest >= limit && self.ended_at_limit(limit)) {
-                run.outcome = self.overrun(grace);
-                let certain = shortest >= limit && grace.certain && stop_known;
-                run.confidence = Some(if certain {
-                    Confidence::Confirmed
-                } else {
-                    Confidence::Inferred
-                });
-                run.duration = Interval::between_seconds(limit, longest);
-                run.settled = true;
-                run.evidence
-                    .push(format!("the grace was {} s", grace.seconds).into());
-                return;
-            }
-        }
-        if grace.is_none() && shortest >= self.view.case.grace_seconds as f64 {
-            run.outcome = Outcome::Overran;
-            run.confidence = Some(Confidence::Inferred);
-            run.settled = true;
-            return;
-        }
-        self.failed_early(failure, run);
-    }
-
-    /// With whole-second stamps on both sides: the container went at or after the end of the grace.
-    fn ended_at_limit(&self, limit: f64) -> bool {
-        self.life
-            .instance
-            .finished()
-            .is_some_and(|finished| finished.seconds_since(self.kill.at).1 >= limit)
-    }
-
-    fn overrun(&self, grace: Grace) -> Outcome {
-        if grace.seconds < self.view.case.grace_seconds {
-            Outcome::CutShort
-        } else {
-            Outcome::Overran
-        }
-    }
-
-    fn failed_early(&self, failure: Moment, run: &mut Run) {
-        run.outcome = Outcome::Failed;
-        run.confidence = Some(Confidence::Inferred);
-        run.reason = Some(Reason::Unspecified);
-        let Some(ended) = self.life.instance.ended else {
-            run.settled = self.end_cannot_come() && self.view.absence_settled(None);
-            return;
-        };
-        run.settled = true;
-        let by_itself =
-            ended.exit_code == 0 || ended.exit_code == 128 + i32::from(self.container.stop_signal);
-        let Some(finished) = ended.moment() else {
-            return;
-        };
-        if finished.is_before(failure) {
-            run.outcome = Outcome::Interrupted;
-            run.confidence = Some(Confidence::Confirmed);
-            run.reason = Some(self.interruption(&ended, by_itself));
-        } else if finished.earliest <= failure.latest {
-            let oom = ended.reason == TerminatedReason::OOMKilled;
-            if !by_itself && (oom || ended.exit_code != KILLED) {
-                run.outcome = Outcome::Interrupted;
-                run.reason = Some(self.interruption(&ended, by_itself));
-                run.evidence.push(
-                    "the other reading: the hook failed first, within the same second".into(),
-                );
-            } else {
-                run.reason = Some(if oom {
-                    Reason::OOMKilled
-                } else {
-                    Reason::Unspecified
-                });
-                run.evidence.push(
-                    "the other reading: the main process left first, within the same second".into(),
-                );
-            }
-        } else {
-            let outlived = finished.seconds_since(failure).0 >= 1.0;
-            run.confidence = Some(if outlived {
-                Confidence::Confirmed
-            } else {
-                Confidence::Inferred
-            });
-            if ended.reason == TerminatedReason::OOMKilled && by_itself {
-                run.reason = Some(Reason::OOMKilled);
-            }
-        }
-    }
-
-    fn interruption(&self, ended: &Ended, by_itself: bool) -> Reason {
-        match ended.reason {
-            _ if by_itself => Reason::MainExited,
-            TerminatedReason::OOMKilled => Reason::OOMKilled,
-            _ => Reason::MainFailed,
-        }
-    }
-
     /// The stop was begun again for the same instance, so this delivery's own end is not known.
     fn superseded(&self, next: &Kill, run: &mut Run) {
         run.settled = true;
@@ -279,61 +164,6 @@ impl Delivery<'_> {
         })
     }
 
-    /// A `sleep` is a timer in the kubelet: its length is known, its failure is not possible.
-    fn slept(&self, grace: Option<Grace>, seconds: i64, run: &mut Run) {
-        let over_at = self.kill.at.plus_seconds(seconds);
-        let ended = self.life.instance.finished();
-        let over = ended.is_some() || self.view.reached(over_at.latest);
-        let Some(grace) = grace.filter(|_| over) else {
-            return self.open_or_unknown(over, run);
-        };
-        let restarted = self.kubelet_restarted_before(over_at.latest.max(self.view.now));
-        if restarted {
-            run.outcome = Outcome::Unknown;
-            run.reason = Some(Reason::KubeletRestarted);
-            run.settled = self.life.instance.has_ended();
-            return;
-        }
-        if seconds < grace.seconds {
-            run.outcome = Outcome::Succeeded;
-            let outlived = ended.is_some_and(|ended| ended.latest >= over_at.earliest);
-            let certain = outlived && grace.certain && self.kill.event.is_some();
-            run.confidence = Some(if certain {
-                Confidence::Confirmed
-            } else {
-                Confidence::Inferred
-            });
-            run.duration = Interval::between_seconds(seconds as f64, seconds as f64);
-        } else {
-            run.outcome = self.overrun(grace);
-            let certain = seconds > grace.seconds && grace.certain && ended.is_some();
-            run.confidence = Some(if certain {
-                Confidence::Confirmed
-            } else {
-                Confidence::Inferred
-            });
-            run.duration = Interval {
-                min: std::time::Duration::from_secs(grace.seconds.unsigned_abs()),
-                max: None,
-            };
-        }
-        run.evidence.push(
-            format!(
-                "the hook sleeps {seconds} s, the grace was {} s",
-                grace.seconds
-            )
-            .into(),
-        );
-        run.settled =
-            ended.is_some() || self.view.case.gone_at.is_some() && self.view.absence_settled(None);
-        if ended.is_none() && self.view.case.gone_at.is_some() && seconds < grace.seconds {
-            run.outcome = Outcome::Unknown;
-            run.confidence = None;
-            run.reason = Some(termination::why_unseen(self.view));
-            run.duration = Interval::OPEN;
-        }
-    }
-
     fn kubelet_restarted_before(&self, until: Timestamp) -> bool {
         let node = self.view.case.node.as_deref().unwrap_or_default();
         let until = self.ended_seen_at().unwrap_or(until);
@@ -362,86 +192,16 @@ impl Delivery<'_> {
         }
     }
 
-    /// An exec or httpGet whose failure was not seen: at best "no failure seen while watching".
-    fn no_failure_seen(&self, grace: Option<Grace>, run: &mut Run) {
-        let instance = &self.life.instance;
-        let Some(ended) = instance.ended else {
-            if self.end_cannot_come() {
-                run.outcome = Outcome::Unknown;
-                run.reason = Some(self.why_unseen());
-                run.duration = Interval::OPEN;
-                run.settled = self.view.absence_settled(self.view.case.stop.all_ended_at);
-            } else {
-                self.running(run);
-            }
-            return;
-        };
-        run.settled = self.view.absence_settled(Some(ended.seen_at));
-        let longest = ended
-            .moment()
-            .map(|finished| finished.seconds_since(self.kill.at).1);
-        let limit = grace.map(|grace| grace.seconds as f64);
-        run.duration = match (longest, limit) {
-            (Some(longest), Some(limit)) => Interval::between_seconds(0.0, longest.min(limit)),
-            (Some(longest), None) => Interval::between_seconds(0.0, longest),
-            _ => Interval::OPEN,
-        };
-        if let Some(reason) = self.blind(&ended) {
-            run.outcome = Outcome::Unknown;
-            run.reason = Some(reason);
-            return;
-        }
-        run.confidence = Some(Confidence::Inferred);
-        let shortest = ended
-            .moment()
-            .map_or(0.0, |finished| finished.seconds_since(self.kill.at).0);
-        let grace_and_two = grace.filter(|grace| shortest > grace.seconds as f64 + 1.0);
-        if let Some(grace) = grace_and_two.filter(|_| ended.exit_code == KILLED && self.alone()) {
-            run.outcome = self.overrun(grace);
-            run.duration =
-                Interval::between_seconds(grace.seconds as f64, longest.unwrap_or_default());
-            run.evidence.push(
-                format!(
-                    "it was killed 2 s after its grace of {} s, as after a hook that overran",
-                    grace.seconds
-                )
-                .into(),
-            );
-            run.evidence.push(
-                "the other reading: the hook ended in time and the process ignored its signal"
-                    .into(),
-            );
-        } else {
-            run.outcome = Outcome::Succeeded;
-            run.evidence
-                .push("no FailedPreStopHook was seen while watching".into());
-        }
-    }
-
-    /// A sidecar's end includes the shutdown of the containers it serves.
-    fn alone(&self) -> bool {
-        self.container.container_type != ContainerType::Sidecar
-    }
-
-    /// Events of this time could not arrive, so that their absence says nothing.
-    fn blind(&self, ended: &Ended) -> Option<Reason> {
-        if self.view.world.namespace_terminating {
-            return Some(Reason::EventsRefused);
-        }
-        if self.kubelet_restarted_before(ended.seen_at) {
-            return Some(Reason::KubeletRestarted);
-        }
-        let lost = self.view.world.gaps.covers(
-            Resource::Events,
-            Some(EventReason::FailedPreStopHook),
-            self.kill.at.earliest,
-            ended.seen_at,
-        );
-        lost.then_some(Reason::NotObserved)
-    }
-
     fn why_unseen(&self) -> Reason {
         termination::why_unseen(self.view)
+    }
+
+    fn overrun(&self, grace: Grace) -> Outcome {
+        if grace.seconds < self.view.case.grace_seconds {
+            Outcome::CutShort
+        } else {
+            Outcome::Overran
+        }
     }
 
     /// The object is gone, or shows an end that says nothing.
@@ -456,7 +216,13 @@ impl Delivery<'_> {
 
     fn trigger(&self) -> Option<Trigger> {
         match self.kill.note {
-            Note::StoppingContainer | Note::None => self.view.trigger(),
+            Note::StoppingContainer => {
+                let of_pod = grace::is_of_termination(self.view, self.container, self.kill);
+                let restarted = self.view.lives_after(self.container, self.life);
+                let alone = restarted.then_some(Trigger::ContainerRestart);
+                if of_pod { self.view.trigger() } else { alone }
+            }
+            Note::None => self.view.trigger(),
             _ => Some(Trigger::ContainerRestart),
         }
     }

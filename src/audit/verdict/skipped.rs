@@ -69,6 +69,8 @@ fn ended_after_request(view: &View<'_>, ended: &Ended) -> bool {
         return false;
     };
     match ended.moment() {
+        // Where Events are refused, a missing Killing says nothing.
+        Some(finished) if view.world.namespace_terminating => finished.latest >= requested.earliest,
         Some(finished) => finished.earliest > requested.earliest,
         None => true,
     }

@@ -2,24 +2,20 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::align::{Kill, Life};
-use super::{View, evidence, grace, holding, pre_stop};
+use super::{View, cause, evidence, grace, holding};
 use crate::audit::case::Case;
-use crate::audit::moment::{Moment, seconds, seconds_after};
+use crate::audit::moment::{Moment, seconds};
 use crate::audit::nodes::NodeTrouble;
 use crate::audit::observation::{Disruption, EventReason, Note, StatusReason, TerminatedReason};
 use crate::audit::record::{Interval, Run, Spent, Termination};
-use crate::audit::words::{
-    Cause, Confidence, Handler, Hook, Outcome, Reason, TerminationResult, Trigger,
-};
+use crate::audit::words::{Confidence, Handler, Hook, Outcome, Reason, TerminationResult, Trigger};
 
 /// The exit code of a process that got SIGKILL.
 const KILLED: i32 = 137;
 
 /// A kubelet gives StopContainer at least this long (`minimumGracePeriodInSeconds`).
-const MINIMUM_STOP_SECONDS: i64 = 2;
+pub(super) const MINIMUM_STOP_SECONDS: i64 = 2;
 
 /// A stop that lasts longer than this past its deadline is late: the minimum above, and nothing else.
 pub(super) const MINIMUM_OVERDUE_SECONDS: i64 = MINIMUM_STOP_SECONDS;
@@ -126,7 +122,7 @@ pub(super) fn judge(view: &View<'_>, runs: &[Run]) -> Option<Termination> {
         (TerminationResult::Unknown, None)
     };
     let (cause, cause_confidence) = if over {
-        ended_cause(view, runs, result, deadline, requested)
+        cause::of_ended(view, runs, result, deadline, requested)
     } else {
         holding::cause(view, runs, requested, deadline)
     };
@@ -250,7 +246,7 @@ fn result(view: &View<'_>) -> (TerminationResult, Option<Confidence>) {
 }
 
 /// Whether a container got SIGKILL at the end of the grace, and how sure that is.
-fn killed(view: &View<'_>, place: usize) -> Option<Confidence> {
+pub(super) fn killed(view: &View<'_>, place: usize) -> Option<Confidence> {
     let life = view.lives[place].last()?;
     let ended = life
         .instance
@@ -275,129 +271,6 @@ fn killed(view: &View<'_>, place: usize) -> Option<Confidence> {
             let late = finished.latest >= deletion.deadline;
             late.then_some(Confidence::Inferred)
         }
-    }
-}
-
-/// First match wins.
-fn ended_cause(
-    view: &View<'_>,
-    runs: &[Run],
-    result: TerminationResult,
-    deadline: Option<Timestamp>,
-    requested: Moment,
-) -> (Cause, Option<Confidence>) {
-    let case = view.case;
-    let confirmed = Some(Confidence::Confirmed);
-    let inferred = Some(Confidence::Inferred);
-    if !case.stop.finalizers.is_empty() {
-        return (Cause::Finalizer, confirmed);
-    }
-    let begun = stop_begun(view, requested);
-    let begun_late =
-        deadline.is_some_and(|deadline| begun.is_some_and(|at| at.earliest > deadline));
-    let late = deadline.is_some_and(|deadline| case.gone_at.is_some_and(|gone| gone > deadline));
-    let never_begun = begun.is_none() && late;
-    if (begun_late || never_begun) && held_by_post_start(view, requested) {
-        return (
-            Cause::PostStart,
-            if case.stop.begun && never_begun {
-                inferred
-            } else {
-                confirmed
-            },
-        );
-    }
-    if result == TerminationResult::NodeLost {
-        let gone = node_trouble(view) != Some(NodeTrouble::Unreachable);
-        return (
-            if gone {
-                Cause::NodeGone
-            } else {
-                Cause::NodeUnreachable
-            },
-            inferred,
-        );
-    }
-    let overrun = |run: &&Run| {
-        run.hook == Hook::PreStop
-            && matches!(run.outcome, Outcome::Overran | Outcome::CutShort)
-            && run.trigger != Some(Trigger::ContainerRestart)
-    };
-    if let Some(run) = runs.iter().find(overrun) {
-        return (Cause::PreStop, run.confidence);
-    }
-    if result == TerminationResult::ForceKilled {
-        return force_killed_cause(view, runs);
-    }
-    let past = |at: Option<Timestamp>| {
-        deadline.is_some_and(|deadline| {
-            at.is_some_and(|at| at > seconds_after(deadline, MINIMUM_STOP_SECONDS))
-        })
-    };
-    if past(case.stop.all_ended_at) && runtime_failed(view) {
-        return (Cause::ContainerRuntime, confirmed);
-    }
-    if begun_late {
-        return (Cause::KubeletSilent, inferred);
-    }
-    if let (Some(ended), Some(gone)) = (case.stop.all_ended_at, case.gone_at)
-        && past(Some(gone))
-        && gone > seconds_after(ended, TEARDOWN_SECONDS)
-    {
-        let seen = case.events.first(EventReason::FailedUnMount).is_some();
-        return (Cause::Volume, if seen { confirmed } else { inferred });
-    }
-    (
-        Cause::WithinGrace,
-        if result == TerminationResult::Graceful {
-            confirmed
-        } else {
-            inferred
-        },
-    )
-}
-
-pub(super) fn runtime_failed(view: &View<'_>) -> bool {
-    let events = &view.case.events;
-    events.first(EventReason::FailedKillPod).is_some()
-        || events.first(EventReason::ExceededGracePeriod).is_some()
-}
-
-/// A postStart that had not returned when the stop was asked for.
-pub(super) fn held_by_post_start(view: &View<'_>, requested: Moment) -> bool {
-    view.case
-        .containers
-        .iter()
-        .zip(&view.lives)
-        .any(|(container, lives)| {
-            container.post_start.is_some()
-                && lives.last().is_some_and(|life| {
-                    let not_running = life
-                        .instance
-                        .running_seen_at
-                        .is_none_or(|running| running > requested.latest);
-                    let begun = life
-                        .started()
-                        .is_some_and(|started| started.earliest <= requested.latest);
-                    !life.instance.preexisting && not_running && begun
-                })
-        })
-}
-
-fn force_killed_cause(view: &View<'_>, runs: &[Run]) -> (Cause, Option<Confidence>) {
-    let open_hook = (0..view.case.containers.len())
-        .filter(|place| killed(view, *place).is_some())
-        .any(|place| {
-            let container = &view.case.containers[place];
-            let last = runs
-                .iter()
-                .rfind(|run| run.hook == Hook::PreStop && run.container == container.name);
-            container.pre_stop.is_some() && !last.is_some_and(pre_stop::is_known_to_have_ended)
-        });
-    if open_hook {
-        (Cause::PreStopOrShutdown, Some(Confidence::Inferred))
-    } else {
-        (Cause::Shutdown, Some(Confidence::Confirmed))
     }
 }
 

@@ -1,90 +1,17 @@
+mod bench;
+
+use bench::Bench;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::*;
 use crate::api::fixture::{healthy, plain_hook, plain_workload, target};
 use crate::api::{HookAudit, HookAuditSpec, HookAuditStatus, TargetRef};
 use crate::audit::observation::Uid;
 use crate::audit::words::{ConditionStatus, Hook, Outcome};
-use crate::sink::fake::{Failure, FakeApi};
+use crate::sink::fake::Failure;
 
 const PATH: &str = "/apis/hookaudit.io/v1alpha1/namespaces/shop/hookaudits/deployment-checkout";
-
-/// A writer that runs in paused time against the API server in this process.
-struct Bench {
-    api: FakeApi,
-    snapshots: watch::Sender<Arc<Snapshot>>,
-    reports: Reports,
-    counters: Arc<StatusCounters>,
-    cancel: CancellationToken,
-    task: JoinHandle<()>,
-    revision: u64,
-}
-
-impl Bench {
-    fn start(settings: StatusSettings) -> Self {
-        Self::start_against(FakeApi::default(), settings)
-    }
-
-    fn start_against(api: FakeApi, settings: StatusSettings) -> Self {
-        let (snapshots, receiver) = watch::channel(Arc::default());
-        let (reports, counters) = (Reports::default(), Arc::<StatusCounters>::default());
-        let cancel = CancellationToken::new();
-        let writer = StatusWriter::new(
-            api.client(),
-            settings,
-            receiver,
-            reports.clone(),
-            Arc::clone(&counters),
-        );
-        let task = tokio::spawn(writer.run(cancel.clone()));
-        Self {
-            api,
-            snapshots,
-            reports,
-            counters,
-            cancel,
-            task,
-            revision: 0,
-        }
-    }
-
-    /// Publishes these workloads as changed.
-    fn publish(&mut self, workloads: impl IntoIterator<Item = Workload>) {
-        self.revision += 1;
-        let revision = self.revision;
-        let workloads = workloads
-            .into_iter()
-            .map(|workload| {
-                Arc::new(Workload {
-                    revision,
-                    ..workload
-                })
-            })
-            .collect();
-        self.snapshots.send_replace(Arc::new(Snapshot {
-            revision,
-            synced: true,
-            workloads,
-            ..Snapshot::default()
-        }));
-    }
-
-    async fn pass(&self, seconds: u64) {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-    }
-
-    fn writes(&self) -> usize {
-        self.api.writes().len()
-    }
-
-    async fn stop(self) {
-        self.cancel.cancel();
-        self.task.await.unwrap();
-    }
-}
 
 fn workload() -> Workload {
     Workload {
@@ -502,5 +429,51 @@ async fn a_changed_spec_is_observed() {
         serde_json::from_value(bench.api.object(PATH).unwrap()["status"].clone()).unwrap();
     assert_eq!(status.observed_generation, Some(2));
     assert_eq!(status.conditions[0].observed_generation, Some(2));
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_an_earlier_owner_of_that_name_is_taken_over() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.publish([with_runs(5)]);
+    bench.pass(60).await;
+    bench.publish([Workload {
+        uid: Some(Uid(8)),
+        ..with_runs(0)
+    }]);
+    bench.pass(60).await;
+    let taken = bench.api.object(PATH).unwrap();
+    assert_eq!(
+        taken["metadata"]["ownerReferences"][0]["uid"],
+        Uid(8).to_string()
+    );
+    assert_eq!(taken["status"]["hooks"][0]["succeeded"], 0);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_that_lacks_a_field_does_not_stop_the_writer() {
+    let mut bench = Bench::start(StatusSettings::default());
+    bench.reports.synced();
+    bench.publish([with_runs(5)]);
+    bench.pass(60).await;
+    let why = "failed to create typed patch object: .status.novel: field not declared in schema";
+    bench
+        .api
+        .fail([Failure::Said(StatusCode::INTERNAL_SERVER_ERROR, why)]);
+    let other = Workload {
+        target: target("apps/v1", "Deployment", "other"),
+        ..workload()
+    };
+    bench.publish([with_runs(6), other]);
+    bench.pass(60).await;
+    assert_eq!(bench.counters.writes(WriteResult::Invalid), 1);
+    assert!(
+        bench
+            .api
+            .object(&PATH.replace("checkout", "other"))
+            .is_some()
+    );
     bench.stop().await;
 }

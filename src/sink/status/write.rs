@@ -17,6 +17,9 @@ use super::WriteResult;
 use super::digest::StatusDigest;
 use super::plan::{Key, Seen, owner_missing};
 
+/// How the API server says, with code 500, that the installed definition lacks a field.
+const UNDECLARED: &str = "failed to create typed patch object";
+
 /// The API server, as far as one object is concerned.
 pub(super) struct Api {
     client: Client,
@@ -37,7 +40,7 @@ pub(super) struct Refused {
     pub(super) retry_after: Option<Duration>,
     pub(super) why: String,
     /// The object as it was found after a conflict.
-    pub(super) seen: Option<Seen>,
+    pub(super) seen: Option<Box<Seen>>,
 }
 
 /// What every answer to a write tells of the object.
@@ -199,7 +202,7 @@ impl Api {
         }
         let mut refused = refusal(&answer);
         match self.look(key, epoch).await? {
-            Some((_, seen)) => refused.seen = Some(seen),
+            Some((_, seen)) => refused.seen = Some(Box::new(seen)),
             None => refused.result = WriteResult::Missing,
         }
         Err(refused)
@@ -269,7 +272,7 @@ fn for_another_target(seen: Seen) -> Refused {
             "it was made for {} {}; delete it or give it another name",
             seen.target.kind, seen.target.name
         ),
-        seen: Some(seen),
+        seen: Some(Box::new(seen)),
     }
 }
 
@@ -293,22 +296,25 @@ fn read<T: serde::de::DeserializeOwned>(answer: Answer) -> Result<T, Refused> {
 }
 
 fn refusal(answer: &Answer) -> Refused {
+    let status: Option<kube::core::Status> = serde_json::from_slice(&answer.body).ok();
+    let message = status.map_or_else(String::new, |status| status.message);
     let result = match answer.code {
         StatusCode::NOT_FOUND | StatusCode::GONE => WriteResult::Missing,
         StatusCode::CONFLICT => WriteResult::Conflict,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => WriteResult::Forbidden,
         StatusCode::TOO_MANY_REQUESTS => WriteResult::Throttled,
         code if code.is_client_error() => WriteResult::Invalid,
+        _ if message.starts_with(UNDECLARED) => WriteResult::Invalid,
         _ => WriteResult::Failed,
     };
-    let status: Option<kube::core::Status> = serde_json::from_slice(&answer.body).ok();
-    let message = status
-        .map(|status| status.message)
-        .filter(|message| !message.is_empty());
     Refused {
         result,
         retry_after: answer.retry_after,
-        why: message.unwrap_or_else(|| answer.code.to_string()),
+        why: if message.is_empty() {
+            answer.code.to_string()
+        } else {
+            message
+        },
         seen: None,
     }
 }

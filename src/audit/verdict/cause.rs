@@ -1,0 +1,153 @@
+//! What took the time of a termination that is over?
+
+use jiff::Timestamp;
+
+use super::termination::{self, MINIMUM_STOP_SECONDS, TEARDOWN_SECONDS};
+use super::{View, pre_stop};
+use crate::audit::moment::{Moment, seconds_after};
+use crate::audit::nodes::NodeTrouble;
+use crate::audit::observation::EventReason;
+use crate::audit::record::Run;
+use crate::audit::words::{Cause, Confidence, Hook, Outcome, TerminationResult, Trigger};
+
+/// First match wins.
+pub(super) fn of_ended(
+    view: &View<'_>,
+    runs: &[Run],
+    result: TerminationResult,
+    deadline: Option<Timestamp>,
+    requested: Moment,
+) -> (Cause, Option<Confidence>) {
+    let case = view.case;
+    let confirmed = Some(Confidence::Confirmed);
+    let inferred = Some(Confidence::Inferred);
+    if !case.stop.finalizers.is_empty() {
+        return (Cause::Finalizer, confirmed);
+    }
+    let begun = termination::stop_begun(view, requested);
+    let begun_late =
+        deadline.is_some_and(|deadline| begun.is_some_and(|at| at.earliest > deadline));
+    let overdue = deadline.is_some_and(|deadline| case.gone_at.is_some_and(|gone| gone > deadline));
+    let never_begun = begun.is_none() && overdue;
+    if (begun_late || never_begun) && held_by_post_start(view, requested) {
+        return (
+            Cause::PostStart,
+            if case.stop.begun && never_begun {
+                inferred
+            } else {
+                confirmed
+            },
+        );
+    }
+    if result == TerminationResult::NodeLost {
+        let gone = termination::node_trouble(view) != Some(NodeTrouble::Unreachable);
+        return (
+            if gone {
+                Cause::NodeGone
+            } else {
+                Cause::NodeUnreachable
+            },
+            inferred,
+        );
+    }
+    let overrun = |run: &&Run| {
+        run.hook == Hook::PreStop
+            && matches!(run.outcome, Outcome::Overran | Outcome::CutShort)
+            && run.trigger != Some(Trigger::ContainerRestart)
+    };
+    if let Some(run) = runs.iter().find(overrun) {
+        return (Cause::PreStop, run.confidence);
+    }
+    if result == TerminationResult::ForceKilled {
+        return force_killed(view, runs);
+    }
+    late(view, deadline, begun.filter(|_| begun_late), requested).unwrap_or_else(|| {
+        let graceful = result == TerminationResult::Graceful;
+        (
+            Cause::WithinGrace,
+            if graceful { confirmed } else { inferred },
+        )
+    })
+}
+
+/// What lasted past the deadline although nobody was killed.
+fn late(
+    view: &View<'_>,
+    deadline: Option<Timestamp>,
+    begun_late: Option<Moment>,
+    requested: Moment,
+) -> Option<(Cause, Option<Confidence>)> {
+    let case = view.case;
+    let late_from = seconds_after(deadline?, MINIMUM_STOP_SECONDS);
+    if case.stop.all_ended_at.is_some_and(|at| at > late_from) && runtime_failed(view) {
+        return Some((Cause::ContainerRuntime, Some(Confidence::Confirmed)));
+    }
+    if let Some(begun) = begun_late {
+        let node = case.node.as_deref().unwrap_or_default();
+        let lost = view
+            .world
+            .nodes
+            .was_unreachable(node, requested.earliest, begun.latest);
+        let cause = if lost {
+            Cause::NodeUnreachable
+        } else {
+            Cause::KubeletSilent
+        };
+        return Some((cause, Some(Confidence::Inferred)));
+    }
+    let (ended, gone) = (case.stop.all_ended_at?, case.gone_at?);
+    if gone > late_from && gone > seconds_after(ended, TEARDOWN_SECONDS) {
+        let seen = case.events.first(EventReason::FailedUnMount).is_some();
+        let confidence = if seen {
+            Confidence::Confirmed
+        } else {
+            Confidence::Inferred
+        };
+        return Some((Cause::Volume, Some(confidence)));
+    }
+    None
+}
+
+pub(super) fn runtime_failed(view: &View<'_>) -> bool {
+    let events = &view.case.events;
+    events.first(EventReason::FailedKillPod).is_some()
+        || events.first(EventReason::ExceededGracePeriod).is_some()
+}
+
+/// A postStart that had not returned when the stop was asked for.
+pub(super) fn held_by_post_start(view: &View<'_>, requested: Moment) -> bool {
+    view.case
+        .containers
+        .iter()
+        .zip(&view.lives)
+        .any(|(container, lives)| {
+            container.post_start.is_some()
+                && lives.last().is_some_and(|life| {
+                    let not_running = life
+                        .instance
+                        .running_seen_at
+                        .is_none_or(|running| running > requested.latest);
+                    let begun = life
+                        .started()
+                        .is_some_and(|started| started.earliest <= requested.latest);
+                    !life.instance.preexisting && not_running && begun
+                })
+        })
+}
+
+fn force_killed(view: &View<'_>, runs: &[Run]) -> (Cause, Option<Confidence>) {
+    let open_hook = (0..view.case.containers.len())
+        .filter(|place| termination::killed(view, *place).is_some())
+        .any(|place| {
+            let container = &view.case.containers[place];
+            let last = runs
+                .iter()
+                .rfind(|run| run.hook == Hook::PreStop && run.container == container.name);
+            container.pre_stop.is_some() && !last.is_some_and(pre_stop::is_known_to_have_ended)
+        });
+    if open_hook {
+        (Cause::PreStopOrShutdown, Some(Confidence::Inferred))
+    } else {
+        (Cause::Shutdown, Some(Confidence::Confirmed))
+    }
+}

@@ -1,0 +1,121 @@
+//! A `FailedPreStopHook` was seen: did the hook fail, overrun, or lose its main process?
+
+use super::super::evidence;
+use super::super::grace::Grace;
+use super::{Delivery, KILLED};
+use crate::audit::case::instance::Ended;
+use crate::audit::moment::Moment;
+use crate::audit::observation::TerminatedReason;
+use crate::audit::record::{Interval, Run};
+use crate::audit::words::{Confidence, Handler, Outcome, Reason};
+
+impl Delivery<'_> {
+    /// `FailedPreStopHook`: a late one tells of an overrun, an early one of a failure or of a main
+    /// process that left first.
+    pub(super) fn failed(&self, grace: Option<Grace>, failure: Moment, run: &mut Run) {
+        let (shortest, longest) = failure.seconds_since(self.kill.at);
+        run.duration = evidence::interval(failure, self.kill.at);
+        run.evidence.push(if self.kill.event.is_some() {
+            evidence::since("FailedPreStopHook", failure, self.kill.at, "Killing")
+        } else {
+            evidence::event("FailedPreStopHook without a Killing", failure)
+        });
+        if self.spec.handler == Handler::TCPSocket {
+            run.outcome = Outcome::Failed;
+            run.reason = Some(Reason::InvalidHandler);
+            run.confidence = Some(Confidence::Confirmed);
+            run.settled = true;
+            return;
+        }
+        if let Some(grace) = grace {
+            let limit = grace.seconds as f64;
+            let stop_known = self.kill.event.is_some();
+            if shortest >= limit || (longest >= limit && self.ended_at_limit(limit)) {
+                run.outcome = self.overrun(grace);
+                let certain = shortest >= limit && grace.certain && stop_known;
+                run.confidence = Some(if certain {
+                    Confidence::Confirmed
+                } else {
+                    Confidence::Inferred
+                });
+                run.duration = Interval::between_seconds(limit, longest);
+                run.settled = true;
+                run.evidence
+                    .push(format!("the grace was {} s", grace.seconds).into());
+                return;
+            }
+        }
+        if grace.is_none() && shortest >= self.view.case.grace_seconds as f64 {
+            run.outcome = Outcome::Overran;
+            run.confidence = Some(Confidence::Inferred);
+            run.settled = true;
+            return;
+        }
+        self.failed_early(failure, run);
+    }
+
+    /// With whole-second stamps on both sides: the container went at or after the end of the grace.
+    fn ended_at_limit(&self, limit: f64) -> bool {
+        self.life
+            .instance
+            .finished()
+            .is_some_and(|finished| finished.seconds_since(self.kill.at).1 >= limit)
+    }
+
+    fn failed_early(&self, failure: Moment, run: &mut Run) {
+        run.outcome = Outcome::Failed;
+        run.confidence = Some(Confidence::Inferred);
+        run.reason = Some(Reason::Unspecified);
+        let Some(ended) = self.life.instance.ended else {
+            run.settled = self.end_cannot_come() && self.view.absence_settled(None);
+            return;
+        };
+        run.settled = true;
+        let by_itself =
+            ended.exit_code == 0 || ended.exit_code == 128 + i32::from(self.container.stop_signal);
+        let Some(finished) = ended.moment() else {
+            return;
+        };
+        if finished.is_before(failure) {
+            run.outcome = Outcome::Interrupted;
+            run.confidence = Some(Confidence::Confirmed);
+            run.reason = Some(self.interruption(&ended, by_itself));
+        } else if finished.earliest <= failure.latest {
+            let oom = ended.reason == TerminatedReason::OOMKilled;
+            if !by_itself && (oom || ended.exit_code != KILLED) {
+                run.outcome = Outcome::Interrupted;
+                run.reason = Some(self.interruption(&ended, by_itself));
+                run.evidence.push(
+                    "the other reading: the hook failed first, within the same second".into(),
+                );
+            } else {
+                run.reason = Some(if oom {
+                    Reason::OOMKilled
+                } else {
+                    Reason::Unspecified
+                });
+                run.evidence.push(
+                    "the other reading: the main process left first, within the same second".into(),
+                );
+            }
+        } else {
+            let outlived = finished.seconds_since(failure).0 >= 1.0;
+            run.confidence = Some(if outlived {
+                Confidence::Confirmed
+            } else {
+                Confidence::Inferred
+            });
+            if ended.reason == TerminatedReason::OOMKilled && by_itself {
+                run.reason = Some(Reason::OOMKilled);
+            }
+        }
+    }
+
+    fn interruption(&self, ended: &Ended, by_itself: bool) -> Reason {
+        match ended.reason {
+            _ if by_itself => Reason::MainExited,
+            TerminatedReason::OOMKilled => Reason::OOMKilled,
+            _ => Reason::MainFailed,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What must be there before anything is watched: an API server, the resource, the rights.
+
+use std::time::Duration;
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::api::PostParams;
+use kube::config::KubeConfigOptions;
+use kube::{Api, Client, Config};
+use tokio::time::timeout;
+
+use super::error::RunError;
+use crate::config::Cluster;
+
+/// For the first answer of an API server.
+const FIRST_ANSWER: Duration = Duration::from_secs(15);
+
+/// How to reach the cluster: the flags, else `KUBECONFIG`, else the pod's own ServiceAccount.
+pub(super) async fn configuration(cluster: &Cluster) -> Result<Config, RunError> {
+    let options = KubeConfigOptions { context: cluster.context.clone(), ..KubeConfigOptions::default() };
+    let unreadable = |error: kube::config::KubeconfigError| RunError::Kubeconfig(error.into());
+    if let Some(path) = &cluster.kubeconfig {
+        let kubeconfig = kube::config::Kubeconfig::read_from(path).map_err(unreadable)?;
+        return Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(unreadable);
+    }
+    if cluster.context.is_some() {
+        return Config::from_kubeconfig(&options).await.map_err(unreadable);
+    }
+    Config::infer().await.map_err(|error| RunError::Kubeconfig(error.into()))
+}
+
+/// A client that tries each call once: who calls decides what a failure means.
+pub(super) fn client(mut config: Config) -> Result<Client, RunError> {
+    config.default_retry = false;
+    Client::try_from(config).map_err(|error| RunError::Kubeconfig(error.into()))
+}
+
+/// The API server's version, which shows that it answers.
+pub(super) async fn server_version(client: &Client, server: &str) -> Result<String, RunError> {
+    let unreachable = |reason: String| RunError::Unreachable { server: server.to_owned(), reason };
+    match timeout(FIRST_ANSWER, client.apiserver_version()).await {
+        Ok(Ok(version)) => Ok(version.git_version),
+        Ok(Err(error)) => Err(unreachable(error.to_string())),
+        Err(_) => Err(unreachable(format!("no answer within {} s", FIRST_ANSWER.as_secs()))),
+    }
+}
+
+/// Whether the cluster serves the `HookAudit` resource.
+pub(super) async fn has_resource(client: &Client) -> Result<bool, RunError> {
+    let group_version = format!("{}/v1alpha1", crate::api::GROUP);
+    match timeout(FIRST_ANSWER, client.list_api_group_resources(&group_version)).await {
+        Ok(Ok(resources)) => Ok(resources.resources.iter().any(|resource| resource.name == "hookaudits")),
+        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Ok(false),
+        Ok(Err(error)) => Err(RunError::Unreachable { server: group_version, reason: error.to_string() }),
+        Err(_) => Err(RunError::Unreachable { server: group_version, reason: "no answer".to_owned() }),
+    }
+}
+
+/// A right that is needed: verb, API group, resource, subresource.
+type Right = (&'static str, &'static str, &'static str, &'static str);
+
+/// What every observer reads.
+pub(super) const READS: &[Right] = &[
+    ("list", "", "pods", ""),
+    ("watch", "", "pods", ""),
+    ("list", "", "events", ""),
+    ("watch", "", "events", ""),
+    ("list", "", "nodes", ""),
+    ("watch", "", "nodes", ""),
+    ("list", "", "namespaces", ""),
+    ("watch", "", "namespaces", ""),
+    ("list", "apps", "replicasets", ""),
+    ("watch", "apps", "replicasets", ""),
+    ("list", "batch", "jobs", ""),
+    ("watch", "batch", "jobs", ""),
+];
+
+/// What the operator reads and writes beside that.
+pub(super) const WRITES: &[Right] = &[
+    ("list", "hookaudit.io", "hookaudits", ""),
+    ("watch", "hookaudit.io", "hookaudits", ""),
+    ("create", "hookaudit.io", "hookaudits", ""),
+    ("patch", "hookaudit.io", "hookaudits", ""),
+    ("patch", "hookaudit.io", "hookaudits", "status"),
+    ("create", "events.k8s.io", "events", ""),
+];
+
+/// Asks the API server for every right, and names all that are missing.
+pub(super) async fn check_rights(
+    client: &Client,
+    cluster: &Cluster,
+    rights: &[Right],
+) -> Result<(), RunError> {
+    let namespaces: Vec<Option<&str>> = if cluster.namespaces.is_empty() {
+        vec![None]
+    } else {
+        cluster.namespaces.iter().map(|namespace| Some(namespace.as_str())).collect()
+    };
+    let mut missing = Vec::new();
+    for right in rights {
+        let (verb, _, resource, subresource) = *right;
+        let cluster_wide = matches!(resource, "nodes" | "namespaces");
+        for namespace in if cluster_wide { &[None][..] } else { &namespaces[..] } {
+            if !is_allowed(client, right, *namespace).await {
+                let slash = if subresource.is_empty() { "" } else { "/" };
+                let place = namespace.map_or_else(String::new, |name| format!(" in namespace {name}"));
+                missing.push(format!("{verb} {resource}{slash}{subresource}{place}"));
+            }
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(RunError::Forbidden(missing.join(", "))) }
+}
+
+/// A review that cannot be had is no verdict: the watch itself will tell.
+async fn is_allowed(client: &Client, right: &Right, namespace: Option<&str>) -> bool {
+    let (verb, group, resource, subresource) = *right;
+    let attributes = ResourceAttributes {
+        verb: Some(verb.to_owned()),
+        group: Some(group.to_owned()),
+        resource: Some(resource.to_owned()),
+        subresource: (!subresource.is_empty()).then(|| subresource.to_owned()),
+        namespace: namespace.map(ToOwned::to_owned),
+        ..ResourceAttributes::default()
+    };
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() },
+        ..SelfSubjectAccessReview::default()
+    };
+    let reviews = Api::<SelfSubjectAccessReview>::all(client.clone());
+    match timeout(FIRST_ANSWER, reviews.create(&PostParams::default(), &review)).await {
+        Ok(Ok(answer)) => answer.status.is_none_or(|status| status.allowed),
+        _ => true,
+    }
+}

@@ -1,0 +1,150 @@
+use super::*;
+use crate::api::fixture::{plain_incident, plain_workload, target};
+use crate::audit::observation::Uid;
+use crate::audit::words::IncidentType;
+use crate::sink::fake::{Failure, FakeApi};
+
+/// Tells all of these and waits until that is done.
+async fn tell(
+    api: &FakeApi,
+    incidents: impl IntoIterator<Item = (WorkloadRef, Incident)>,
+) -> Arc<EventCounters> {
+    let snapshot = Snapshot {
+        workloads: vec![Arc::new(plain_workload())],
+        ..Snapshot::default()
+    };
+    let (_publisher, snapshots) = watch::channel(Arc::new(snapshot));
+    let counters = Arc::<EventCounters>::default();
+    let settings = EventSettings {
+        queue_max: 100,
+        ..EventSettings::default()
+    };
+    let (queue, sink) = EventSink::new(api.client(), settings, snapshots, Arc::clone(&counters));
+    for (target, incident) in incidents {
+        queue.offer("shop".into(), target, Box::new(incident));
+    }
+    drop(queue);
+    sink.run(CancellationToken::new()).await;
+    counters
+}
+
+fn deployment() -> WorkloadRef {
+    target("apps/v1", "Deployment", "checkout")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_incident_is_told_once_also_after_a_restart() {
+    let api = FakeApi::default();
+    let incident = plain_incident(IncidentType::PreStopOverran);
+    let counters = tell(&api, [(deployment(), incident.clone())]).await;
+    assert_eq!(counters.events(EventResult::Told), 1);
+    let (_, path, event) = &api.writes()[0];
+    assert!(
+        path.starts_with("/apis/events.k8s.io/v1/namespaces/shop/events"),
+        "{path}"
+    );
+    assert_eq!(event["reason"], "PreStopHookOverran");
+    assert_eq!(event["type"], "Warning");
+    assert_eq!(event["reportingController"], "hookaudit.io/controller");
+    assert_eq!(event["regarding"]["uid"], Uid(7).to_string());
+    assert_eq!(event["related"]["kind"], "Pod");
+
+    let counters = tell(&api, [(deployment(), incident)]).await;
+    assert_eq!(counters.events(EventResult::Told), 0);
+    assert_eq!(counters.events(EventResult::AlreadyTold), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workload_is_told_of_once_per_reason_in_ten_minutes() {
+    let api = FakeApi::default();
+    let of_pod = |number, incident_type| Incident {
+        pod_uid: Uid(number),
+        ..plain_incident(incident_type)
+    };
+    let kills = (0..20).map(|number| (deployment(), of_pod(number, IncidentType::PodForceKilled)));
+    let other_reason = [(deployment(), of_pod(0, IncidentType::PreStopOverran))];
+    let other_workload = [(
+        target("apps/v1", "Deployment", "other"),
+        of_pod(99, IncidentType::PodForceKilled),
+    )];
+    let counters = tell(&api, kills.chain(other_reason).chain(other_workload)).await;
+    assert_eq!(counters.events(EventResult::Told), 3);
+    assert_eq!(counters.events(EventResult::Limited), 19);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_ends_with_its_interval() {
+    let mut limit = Limit::new(Duration::from_mins(10));
+    let start = Instant::now();
+    assert!(limit.allows("shop", &deployment(), "PodForceKilled", start));
+    limit.told("shop", &deployment(), "PodForceKilled", start);
+    assert!(!limit.allows(
+        "shop",
+        &deployment(),
+        "PodForceKilled",
+        start + Duration::from_secs(599)
+    ));
+    assert!(limit.allows(
+        "shop",
+        &deployment(),
+        "PodForceKilled",
+        start + Duration::from_mins(10)
+    ));
+    assert!(limit.allows("other", &deployment(), "PodForceKilled", start));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_fails_for_a_while_is_told_in_the_end() {
+    let api = FakeApi::default();
+    api.fail([
+        Failure::Hang,
+        Failure::Code(StatusCode::TOO_MANY_REQUESTS, Some(7)),
+        Failure::Code(StatusCode::SERVICE_UNAVAILABLE, None),
+    ]);
+    let counters = tell(
+        &api,
+        [(deployment(), plain_incident(IncidentType::PodForceKilled))],
+    )
+    .await;
+    assert_eq!(counters.events(EventResult::Told), 1);
+    assert_eq!(api.writes().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_refused_is_given_up_and_counted() {
+    let api = FakeApi::default();
+    api.fail([Failure::Code(StatusCode::FORBIDDEN, None)]);
+    let counters = tell(
+        &api,
+        [(deployment(), plain_incident(IncidentType::PodForceKilled))],
+    )
+    .await;
+    assert_eq!(counters.events(EventResult::Failed), 1);
+    assert_eq!(api.writes().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_in_the_queue_is_dropped_and_counted() {
+    let api = FakeApi::default();
+    let incidents = (0..150).map(|number| {
+        (
+            deployment(),
+            Incident {
+                pod_uid: Uid(number),
+                ..plain_incident(IncidentType::PodForceKilled)
+            },
+        )
+    });
+    let counters = tell(&api, incidents).await;
+    assert_eq!(counters.events(EventResult::Dropped), 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_without_a_living_workload_is_told_of_itself() {
+    let api = FakeApi::default();
+    let incident = plain_incident(IncidentType::PodForceKilled);
+    tell(&api, [(WorkloadRef::bare_pods(), incident)]).await;
+    let (_, _, event) = &api.writes()[0];
+    assert_eq!(event["regarding"]["kind"], "Pod");
+    assert!(event["related"].is_null());
+}
