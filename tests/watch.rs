@@ -188,26 +188,6 @@ async fn every_stream_lists_in_order_and_then_follows() {
     };
     assert_eq!(uid_of(&event.subject), Some(late.uid));
 
-    // No stream has this reason; a look-up finds it.
-    make_event(&namespace, &late, "Started", "Container started");
-    let found = watch::events_of_pod(&client, namespace.name(), late.uid, RawObjects::Kept)
-        .await
-        .unwrap();
-    let mut reasons: Vec<EventReason> = found
-        .iter()
-        .map(|seen| match &seen.observation {
-            Observation::Event(event) => event.reason,
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    reasons.sort();
-    assert_eq!(reasons, [EventReason::Killing, EventReason::Started]);
-    assert!(found.iter().all(|seen| seen.raw.is_some()));
-    let none = watch::events_of_pod(&client, namespace.name(), Uid(7), RawObjects::Dropped)
-        .await
-        .unwrap();
-    assert!(none.is_empty());
-
     namespace
         .kubectl(&["delete", "pod", "late", "--grace-period=0", "--force"])
         .unwrap();
@@ -228,6 +208,40 @@ async fn every_stream_lists_in_order_and_then_follows() {
         );
     }
     watching.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_finds_the_events_of_one_pod_whatever_their_reason() {
+    let cluster = cluster_or_skip!(Cluster::api_server());
+    let client = cluster.client().await.unwrap();
+    let namespace = cluster.namespace("lookup").unwrap();
+    make_pod(&namespace, "late");
+    let options = Options {
+        resources: vec![Resource::Pods],
+        ..Options::default()
+    };
+    let mut watching = Watching::start(&client, &options);
+    let (_, late) = watching.find(present("late")).await;
+    watching.end().await;
+    make_event(&namespace, &late, "Killing", "Stopping container app");
+    make_event(&namespace, &late, "Started", "Container started");
+    let found = watch::events_of_pod(&client, namespace.name(), late.uid, RawObjects::Kept)
+        .await
+        .unwrap();
+    let mut reasons: Vec<EventReason> = found
+        .iter()
+        .map(|seen| match &seen.observation {
+            Observation::Event(event) => event.reason,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    reasons.sort();
+    assert_eq!(reasons, [EventReason::Killing, EventReason::Started]);
+    assert!(found.iter().all(|seen| seen.raw.is_some()));
+    let none = watch::events_of_pod(&client, namespace.name(), Uid(7), RawObjects::Dropped)
+        .await
+        .unwrap();
+    assert!(none.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

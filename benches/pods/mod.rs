@@ -66,7 +66,7 @@ fn metadata(json: &mut String, number: usize, name: &str) {
         9_000_000 + number,
         number % 24
     );
-    if number % 10 == 0 {
+    if number.is_multiple_of(10) {
         json.push_str(
             "\"deletionTimestamp\":\"2026-11-22T16:03:10Z\",\"deletionGracePeriodSeconds\":30,",
         );

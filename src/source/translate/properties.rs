@@ -15,8 +15,19 @@ fn translated(resource: Resource, object: &Value) -> Translation {
     translator.object(resource, Presence::Present, &object.to_string())
 }
 
-/// Objects with a secret in each place where users have them.
-fn objects() -> Vec<(Resource, Value)> {
+/// `metadata` with a secret in each place where users have them.
+fn metadata() -> Value {
+    json!({"name": "p-1.18ea6da0e0d77408", "namespace": "n", "uid": "bb39dbd2-260a-4446-963c-c9b7fad5ee93",
+        "resourceVersion": "7", "creationTimestamp": "2026-11-22T17:18:59Z", "generation": 2,
+        "deletionTimestamp": "2026-11-22T17:20:00.123456789Z", "deletionGracePeriodSeconds": 30,
+        "finalizers": ["example.com/hold"], "labels": {"token": SECRET}, "managedFields": [{"x": SECRET}],
+        "annotations": {"token": SECRET, "kubernetes.io/config.hash": "0123456789abcdef0123456789abcdef",
+            "kubernetes.io/config.source": SECRET, "kubernetes.io/config.seen": SECRET},
+        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "controller": true,
+            "uid": "aa39dbd2-260a-4446-963c-c9b7fad5ee93"}]})
+}
+
+fn pod() -> Value {
     let exec_failure = format!(
         "Exec lifecycle hook ([sh -c echo {SECRET}]) for Container \"app\" in Pod \"p_n(u)\" failed - error: \
          command 'sh -c echo {SECRET}' exited with 7: {SECRET}, message: \"{SECRET}\""
@@ -27,20 +38,13 @@ fn objects() -> Vec<(Resource, Value)> {
     let terminated = json!({"exitCode": 137, "reason": "OOMKilled", "message": SECRET,
         "startedAt": "2026-11-22T10:00:00Z", "finishedAt": "2026-11-22T10:00:09Z",
         "containerID": "containerd://5f2b8a1c3d4e5f60718293a4b5c6d7e8"});
-    let metadata = json!({"name": "p-1.18ea6da0e0d77408", "namespace": "n", "uid": "bb39dbd2-260a-4446-963c-c9b7fad5ee93",
-        "resourceVersion": "7", "creationTimestamp": "2026-11-22T17:18:59Z", "generation": 2,
-        "deletionTimestamp": "2026-11-22T17:20:00.123456789Z", "deletionGracePeriodSeconds": 30,
-        "finalizers": ["example.com/hold"], "labels": {"token": SECRET}, "managedFields": [{"x": SECRET}],
-        "annotations": {"token": SECRET, "kubernetes.io/config.hash": "0123456789abcdef0123456789abcdef",
-            "kubernetes.io/config.source": SECRET, "kubernetes.io/config.seen": SECRET},
-        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "controller": true,
-            "uid": "aa39dbd2-260a-4446-963c-c9b7fad5ee93"}]});
     let container = |name: &str, lifecycle: Value| {
         json!({"name": name, "image": SECRET, "command": [SECRET], "args": [SECRET],
             "env": [{"name": SECRET, "value": SECRET}], "lifecycle": lifecycle, "restartPolicy": "Always",
             "livenessProbe": {"exec": {"command": [SECRET]}, "terminationGracePeriodSeconds": 5}})
     };
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
+    let metadata = metadata();
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
         "spec": {"nodeName": "node-1", "restartPolicy": "Never", "terminationGracePeriodSeconds": 9,
             "volumes": [{"name": SECRET}],
             "initContainers": [container("side", json!({"preStop": http}))],
@@ -57,15 +61,22 @@ fn objects() -> Vec<(Resource, Value)> {
                 {"name": "web", "restartCount": 0, "state": {"waiting": {"message": SECRET,
                     "reason": format!("PostStartHookError: command 'sh -c {SECRET}' exited with 3: {SECRET}")}}}],
             "initContainerStatuses": [{"name": "side", "restartCount": 0, "stopSignal": "SIGTERM",
-                "containerID": "containerd://5f2b8a1c3d4e5f60718293a4b5c6d7e8", "state": {"running": {"startedAt": "2026-11-22T10:00:00Z"}}}]}});
-    let event = |reason: &str, message: &str| {
-        json!({"metadata": metadata, "involvedObject": {"kind": "Pod", "namespace": "n", "name": "p-1",
+                "containerID": "containerd://5f2b8a1c3d4e5f60718293a4b5c6d7e8", "state": {"running": {"startedAt": "2026-11-22T10:00:00Z"}}}]}})
+}
+
+fn event(reason: &str, message: &str) -> Value {
+    let metadata = metadata();
+    json!({"metadata": metadata, "involvedObject": {"kind": "Pod", "namespace": "n", "name": "p-1",
             "uid": "bb39dbd2-260a-4446-963c-c9b7fad5ee93", "fieldPath": "spec.containers{app}"},
             "reason": reason, "message": message, "action": SECRET, "source": {"component": "kubelet", "host": "node-1"},
             "firstTimestamp": "2026-11-22T17:18:59Z", "lastTimestamp": "2026-11-22T17:18:59Z", "count": 3,
             "type": "Warning", "eventTime": null, "series": {"count": 4, "lastObservedTime": "2026-11-22T17:18:59.123456Z"},
             "related": {"name": SECRET}})
-    };
+}
+
+/// Objects with a secret in each place where users have them.
+fn objects() -> Vec<(Resource, Value)> {
+    let metadata = metadata();
     let node = json!({"metadata": metadata, "spec": {"podCIDR": SECRET, "taints": [
             {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}, {"key": SECRET, "value": SECRET}]},
         "status": {"conditions": [{"type": "Ready", "status": "Unknown", "message": SECRET,
@@ -73,7 +84,7 @@ fn objects() -> Vec<(Resource, Value)> {
     let audit = json!({"metadata": metadata, "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"},
         "thresholds": {"postStartSlowSeconds": 5, "overdueSeconds": 9}, "suppressions": [{"rule": "HA101", "reason": SECRET}]}});
     vec![
-        (Resource::Pods, pod),
+        (Resource::Pods, pod()),
         (Resource::Events, event("Killing", "Stopping container app")),
         (Resource::Events, event("FailedMount", SECRET)),
         (

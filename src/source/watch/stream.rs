@@ -252,3 +252,6 @@ impl std::fmt::Display for Told<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
