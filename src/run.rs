@@ -26,7 +26,7 @@ use crate::audit::snapshot::Snapshot;
 use crate::config::{BindAddress, OperateConfig, RecordConfig, Redaction, ReportScope};
 use crate::redact::{DigestKey, Redactor};
 
-use crate::sink::events::{EventCounters, EventSettings, EventSink};
+use crate::sink::events::{EventCounters, EventQueue, EventSettings, EventSink};
 use crate::sink::metrics::{MetricsSettings, Renderer};
 use crate::sink::recording::{Contents, Recorder};
 use crate::sink::status::{self, Reports, StatusCounters, StatusSettings, StatusWriter};
@@ -121,57 +121,21 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
         },
     };
     let streams = source::streams(&options);
+    let (snapshots, latest) = watch::channel(Arc::new(Snapshot::default()));
+    let mut tasks = JoinSet::new();
+    let sinks = Sinks::start(&config, &reached.client, &latest, &mut tasks, &cancel);
     let health = Arc::new(Health::new(
         Timestamp::now(),
         SILENCE_MAX,
         streams.iter().map(name),
     ));
-    let (snapshots, latest) = watch::channel(Arc::new(Snapshot::default()));
-    let mut tasks = JoinSet::new();
-
-    let status_counters = Arc::new(StatusCounters::default());
-    let event_counters = Arc::new(EventCounters::default());
-    let renderer = Renderer::new(
-        MetricsSettings::default(),
-        Arc::clone(&status_counters),
-        Arc::clone(&event_counters),
-    );
     let admin = Admin {
         health: Arc::clone(&health),
-        renderer,
-        snapshots: latest.clone(),
+        renderer: sinks.renderer.clone(),
+        snapshots: latest,
         clock: Timestamp::now,
     };
-    for address in std::iter::once(&config.metrics_address).chain(&config.health_address) {
-        let listener = listen(address).await?;
-        let (admin, cancel) = (admin.clone(), cancel.clone());
-        tasks.spawn(async move {
-            if let Err(error) = admin::serve(listener, admin, cancel).await {
-                tracing::error!("the admin port failed: {error}");
-            }
-        });
-    }
-
-    let reports = Reports::default();
-    let settings = StatusSettings {
-        scope: scope(config.report_scope),
-        ..StatusSettings::default()
-    };
-    let writer = StatusWriter::new(
-        reached.client.clone(),
-        settings,
-        latest.clone(),
-        reports.clone(),
-        status_counters,
-    );
-    tasks.spawn(writer.run(cancel.clone()));
-    let (events, event_sink) = EventSink::new(
-        reached.client.clone(),
-        EventSettings::default(),
-        latest,
-        event_counters,
-    );
-    tasks.spawn(event_sink.run(cancel.clone()));
+    serve(&config, admin, &mut tasks, &cancel).await?;
 
     let translator = Translator::new(reached.key.clone());
     let (seen, handles) = source::start(&reached.client, &options, &translator, cancel.clone());
@@ -187,6 +151,9 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
         seed: seed(),
         streams,
     });
+    let Sinks {
+        reports, events, ..
+    } = sinks;
     let outlets = Outlets {
         events,
         reports,
@@ -199,6 +166,74 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
     cancel.cancel();
     end(tasks, handles).await;
     result
+}
+
+/// Where conclusions go, each in a task of its own.
+struct Sinks {
+    reports: Reports,
+    events: EventQueue,
+    renderer: Renderer,
+}
+
+impl Sinks {
+    fn start(
+        config: &OperateConfig,
+        client: &Client,
+        latest: &watch::Receiver<Arc<Snapshot>>,
+        tasks: &mut JoinSet<()>,
+        cancel: &CancellationToken,
+    ) -> Self {
+        let written = Arc::new(StatusCounters::default());
+        let told = Arc::new(EventCounters::default());
+        let renderer = Renderer::new(
+            MetricsSettings::default(),
+            Arc::clone(&written),
+            Arc::clone(&told),
+        );
+        let reports = Reports::default();
+        let settings = StatusSettings {
+            scope: scope(config.report_scope),
+            ..StatusSettings::default()
+        };
+        let writer = StatusWriter::new(
+            client.clone(),
+            settings,
+            latest.clone(),
+            reports.clone(),
+            written,
+        );
+        tasks.spawn(writer.run(cancel.clone()));
+        let (events, sink) = EventSink::new(
+            client.clone(),
+            EventSettings::default(),
+            latest.clone(),
+            told,
+        );
+        tasks.spawn(sink.run(cancel.clone()));
+        Self {
+            reports,
+            events,
+            renderer,
+        }
+    }
+}
+
+async fn serve(
+    config: &OperateConfig,
+    admin: Admin,
+    tasks: &mut JoinSet<()>,
+    cancel: &CancellationToken,
+) -> Result<(), RunError> {
+    for address in std::iter::once(&config.metrics_address).chain(&config.health_address) {
+        let listener = listen(address).await?;
+        let (admin, cancel) = (admin.clone(), cancel.clone());
+        tasks.spawn(async move {
+            if let Err(error) = admin::serve(listener, admin, cancel).await {
+                tracing::error!("the admin port failed: {error}");
+            }
+        });
+    }
+    Ok(())
 }
 
 async fn recorder(config: RecordConfig) -> Result<(), RunError> {

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::Client;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-use kube::Client;
-use tokio::task::JoinSet;
 
 use super::error::RunError;
 use crate::admin::Health;

@@ -1,0 +1,5 @@
+//! Recordings of a real kubelet, replayed by the program.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+mod expected;
