@@ -27,11 +27,11 @@ use crate::config::{BindAddress, OperateConfig, RecordConfig, Redaction, ReportS
 use crate::redact::{DigestKey, Redactor};
 
 use crate::sink::events::{EventCounters, EventQueue, EventSettings, EventSink};
-use crate::sink::metrics::{MetricsSettings, Renderer};
+use crate::sink::metrics::{MetricsSettings, Renderer, WatchActivity, Watches};
 use crate::sink::recording::{Contents, Recorder};
 use crate::sink::status::{self, Reports, StatusCounters, StatusSettings, StatusWriter};
 use crate::source::translate::Translator;
-use crate::source::watch::{self as source, Options, RawObjects};
+use crate::source::watch::{self as source, Options, RawObjects, StreamHealth};
 
 /// The loop that says nothing for so long is taken to be stuck.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -141,6 +141,7 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
     let (seen, handles) = source::start(&reached.client, &options, &translator, cancel.clone());
     let (lookups, answers) =
         operate::look_ups(reached.client.clone(), options.raw, &mut tasks, &cancel);
+    export_health(&sinks.renderer, handles.health());
     tracing::info!(
         server = reached.server,
         version = env!("CARGO_PKG_VERSION"),
@@ -215,6 +216,22 @@ impl Sinks {
             events,
             renderer,
         }
+    }
+}
+
+fn export_health(renderer: &Renderer, streams: Arc<[Arc<StreamHealth>]>) {
+    let activities = move || {
+        let activity = |health: &Arc<StreamHealth>| WatchActivity {
+            resource: health.stream().resource.as_str(),
+            failures: health.state().failures,
+            active_at: health.state().active_at,
+        };
+        streams.iter().map(activity).collect()
+    };
+    let registered = Watches::new(Box::new(activities))
+        .and_then(|watches| renderer.registry().register(Box::new(watches)));
+    if let Err(error) = registered {
+        tracing::warn!("the health of the watches is not exported: {error}");
     }
 }
 

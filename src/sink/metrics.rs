@@ -8,6 +8,7 @@ mod negotiate;
 mod own;
 mod shown;
 mod text;
+mod watches;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub use gzip::Gzip;
 pub use negotiate::{Encoding, encoding, format};
 use shown::Shown;
 pub use text::Format;
+pub use watches::{Activities, WatchActivity, Watches};
 
 /// Bounds and names of the exposition.
 #[derive(Debug, Clone)]
