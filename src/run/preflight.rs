@@ -72,7 +72,7 @@ pub(super) async fn has_resource(client: &Client) -> Result<bool, RunError> {
             .resources
             .iter()
             .any(|resource| resource.name == "hookaudits")),
-        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Ok(false),
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(false),
         Ok(Err(error)) => Err(RunError::Unreachable {
             server: group_version,
             reason: error.to_string(),
