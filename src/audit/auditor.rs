@@ -4,6 +4,7 @@
 //! - `pods`: what a pod's own stream does to the roster and to cases.
 //! - `events`: which case an Event belongs to, and which wait for theirs.
 //! - `cases`: a case judged, settled, amended, closed.
+//! - `reports`: what `HookAudit`s on the API tell.
 //! - `ledgers`: what stays per workload, and the snapshot of it.
 
 mod attribution;
@@ -11,6 +12,7 @@ mod cases;
 mod events;
 mod ledgers;
 mod pods;
+mod reports;
 #[cfg(test)]
 mod script;
 #[cfg(test)]
@@ -180,7 +182,8 @@ impl Auditor {
             }
             Observation::OwnerGone(owner) => self.owners.gone(&owner),
             Observation::Report(report) => self.report_seen(&report),
-            Observation::ReportGone { .. } | Observation::Tick => {}
+            Observation::ReportGone { namespace, name } => self.report_gone(namespace, name),
+            Observation::Tick => {}
             Observation::Relist(stream) => self.relist(&stream),
             Observation::Synced(stream) => self.synced(&stream),
             Observation::Defect { resource, field } => {

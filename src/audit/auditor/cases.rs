@@ -233,6 +233,7 @@ impl Auditor {
         if let Some(workload) = open.workload {
             self.set_active(workload, uid, Vec::new());
             self.empty_later(workload);
+            self.end_with_last_case(workload);
         }
         if !judgement.runs.is_empty() || judgement.termination.is_some() {
             let report = PodReport {

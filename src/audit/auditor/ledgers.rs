@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Auditor, Counts, Timer, Transition};
+use super::{Auditor, Counts, Timer, Transition, reports};
 use crate::audit::ledger::{Ledger, Readiness};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{ControllerRef, PodSeen, ReportSeen, Thresholds, Uid};
+use crate::audit::observation::{PodSeen, Thresholds, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, Incident, PodRef, Run, Termination, WorkloadRef};
 use crate::audit::snapshot::{Active, Counters, Snapshot, Workload};
@@ -19,30 +19,36 @@ const EMPTY_SECONDS: i64 = 900;
 /// Ledgers by workload, and the views made of them.
 #[derive(Debug, Default)]
 pub(super) struct Ledgers {
-    kept: BTreeMap<WorkloadId, Kept>,
-    dirty: BTreeSet<WorkloadId>,
-    views: BTreeMap<ViewKey, (WorkloadId, Arc<Workload>)>,
-    revision: u64,
-    snapshot: Option<Arc<Snapshot>>,
+    pub(super) kept: BTreeMap<WorkloadId, Kept>,
+    pub(super) dirty: BTreeSet<WorkloadId>,
+    pub(super) views: BTreeMap<ViewKey, (WorkloadId, Arc<Workload>)>,
+    pub(super) revision: u64,
+    pub(super) snapshot: Option<Arc<Snapshot>>,
     /// Thresholds that a user set, also for workloads that have no ledger yet.
-    reports: BTreeMap<ViewKey, Thresholds>,
+    pub(super) reports: BTreeMap<ViewKey, Thresholds>,
+    /// The workload of each `HookAudit`, by namespace and name.
+    pub(super) targets: BTreeMap<(Box<str>, Box<str>), ViewKey>,
 }
 
 #[derive(Debug)]
-struct Kept {
-    ledger: Ledger,
-    key: ViewKey,
-    pods: u32,
-    thresholds: Thresholds,
-    active: BTreeMap<Uid, Vec<Active>>,
-    timer: Option<Timestamp>,
-    empty_since: Option<Timestamp>,
+pub(super) struct Kept {
+    pub(super) ledger: Ledger,
+    pub(super) key: ViewKey,
+    pub(super) pods: u32,
+    pub(super) thresholds: Thresholds,
+    pub(super) active: BTreeMap<Uid, Vec<Active>>,
+    pub(super) timer: Option<Timestamp>,
+    pub(super) empty_since: Option<Timestamp>,
+    /// When its `HookAudit` was deleted; by a user, or because its owner is gone.
+    pub(super) report_gone_at: Option<Timestamp>,
+    /// Its owner is taken to be gone: it ends with its last case.
+    pub(super) is_ending: bool,
 }
 
 /// Namespace, kind, name and API version: what names a `HookAudit`.
-type ViewKey = (Box<str>, Box<str>, Box<str>, Box<str>);
+pub(super) type ViewKey = (Box<str>, Box<str>, Box<str>, Box<str>);
 
-fn view_key(namespace: &str, target: &WorkloadRef) -> ViewKey {
+pub(super) fn view_key(namespace: &str, target: &WorkloadRef) -> ViewKey {
     (
         namespace.into(),
         target.kind.clone(),
@@ -57,6 +63,9 @@ impl Ledgers {
             kept.pods += 1;
             kept.ledger.set_pods(kept.pods);
             kept.empty_since = None;
+            if std::mem::take(&mut kept.is_ending) {
+                kept.ledger.set_readiness(Readiness::Synced);
+            }
             self.dirty.insert(workload);
         }
     }
@@ -124,6 +133,8 @@ impl Auditor {
             active: BTreeMap::new(),
             timer: None,
             empty_since: None,
+            report_gone_at: None,
+            is_ending: false,
         };
         self.ledgers.kept.insert(id, kept);
         self.ledgers.dirty.insert(id);
@@ -243,14 +254,17 @@ impl Auditor {
         });
     }
 
-    fn rearm_ledger(&mut self, workload: WorkloadId) {
+    pub(super) fn rearm_ledger(&mut self, workload: WorkloadId) {
         let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
             return;
         };
         let empty_at = kept
             .empty_since
             .map(|since| seconds_after(since, EMPTY_SECONDS));
-        let next = [kept.ledger.next_deadline(), empty_at]
+        let gone_at = kept
+            .report_gone_at
+            .map(|at| seconds_after(at, reports::OWNER_GOES_SECONDS));
+        let next = [kept.ledger.next_deadline(), empty_at, gone_at]
             .into_iter()
             .flatten()
             .min();
@@ -273,24 +287,18 @@ impl Auditor {
         };
         kept.timer = None;
         kept.ledger.handle_timeout(now);
-        let empty = kept
-            .empty_since
-            .is_some_and(|since| seconds_after(since, EMPTY_SECONDS) <= now);
+        let due =
+            |at: Option<Timestamp>, after| at.is_some_and(|at| seconds_after(at, after) <= now);
+        let empty = due(kept.empty_since, EMPTY_SECONDS);
         if empty && kept.ledger.is_blank() {
-            let key = kept.key.clone();
-            self.ledgers.kept.remove(&workload);
-            self.ledgers.dirty.remove(&workload);
-            if self
-                .ledgers
-                .views
-                .get(&key)
-                .is_some_and(|(id, _)| *id == workload)
-            {
-                self.ledgers.views.remove(&key);
-            }
-            self.owners.workloads_mut().release(workload);
-            return;
+            return self.drop_ledger(workload);
         }
+        if due(kept.report_gone_at, reports::OWNER_GOES_SECONDS) {
+            self.end_if_owner_is_gone(workload);
+        }
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
         if empty {
             kept.empty_since = None;
         }
@@ -307,37 +315,6 @@ impl Auditor {
             kept.empty_since.get_or_insert(now);
             self.rearm_ledger(workload);
         }
-    }
-
-    pub(super) fn report_seen(&mut self, report: &ReportSeen) {
-        let ControllerRef {
-            api_version,
-            kind,
-            name,
-            ..
-        } = &report.target;
-        let target = WorkloadRef {
-            api_version: api_version.clone(),
-            kind: kind.clone(),
-            name: name.clone(),
-        };
-        let key = view_key(&report.namespace, &target);
-        let ids: Vec<WorkloadId> = self
-            .ledgers
-            .kept
-            .iter()
-            .filter(|(_, kept)| kept.key == key)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
-            let Some(kept) = self.ledgers.kept.get_mut(&id) else {
-                continue;
-            };
-            kept.thresholds = report.thresholds;
-            kept.ledger.set_thresholds(report.thresholds);
-            self.ledgers.dirty.insert(id);
-        }
-        self.ledgers.reports.insert(key, report.thresholds);
     }
 
     /// A gap is told by every workload that had a pod starting or stopping in it.

@@ -1,5 +1,7 @@
 use super::script::{Script, end, exec, oom, sleep};
-use crate::audit::observation::{EventReason, Note};
+use crate::audit::observation::{
+    ControllerRef, EventReason, Note, Observation, ReportSeen, Thresholds, Uid,
+};
 use crate::audit::words::{
     AttemptReason, Cause, Confidence, Hook, IncidentType, Outcome, Reason, TerminationResult,
     Trigger,
@@ -330,8 +332,7 @@ fn an_event_of_a_hook_or_node_that_the_pod_does_not_have_is_refused() {
     let mut forged = started(Script::new(6))
         .event(5.0, EventReason::FailedPreStopHook, Note::None)
         .killing(5.0);
-    let Some((_, crate::audit::observation::Observation::Event(event))) = forged.lines.last_mut()
-    else {
+    let Some((_, Observation::Event(event))) = forged.lines.last_mut() else {
         panic!()
     };
     event.host = Some("node-9".into());
@@ -378,13 +379,11 @@ fn the_order_of_independent_streams_leaves_no_trace() {
         (runs, played.termination().clone())
     };
     let expected = told(&script);
-    let (events, pods): (Vec<_>, Vec<_>) =
-        script.lines.iter().cloned().partition(|(_, observation)| {
-            matches!(
-                observation,
-                crate::audit::observation::Observation::Event(_)
-            )
-        });
+    let (events, pods): (Vec<_>, Vec<_>) = script
+        .lines
+        .iter()
+        .cloned()
+        .partition(|(_, observation)| matches!(observation, Observation::Event(_)));
     let late: Vec<_> = events
         .iter()
         .map(|(_, event)| (60.0, event.clone()))
@@ -400,4 +399,41 @@ fn the_order_of_independent_streams_leaves_no_trace() {
         };
         assert_eq!(told(&shuffled), expected);
     }
+}
+
+#[test]
+fn a_ledger_ends_with_its_owner_and_lives_on_when_a_user_deletes_its_report() {
+    let controller = ControllerRef {
+        api_version: "apps/v1".into(),
+        kind: "StatefulSet".into(),
+        name: "web".into(),
+        uid: Some(Uid(9)),
+    };
+    let report = ReportSeen {
+        namespace: "shop".into(),
+        name: "statefulset-web".into(),
+        uid: None,
+        resource_version: "1".into(),
+        target: controller.clone(),
+        thresholds: Thresholds::default(),
+    };
+    let gone = Observation::ReportGone {
+        namespace: "shop".into(),
+        name: "statefulset-web".into(),
+    };
+    let mut script = Script::new(6).hook(Hook::PreStop, exec());
+    script.pod.controller = Some(controller);
+    let mut alive = started(script);
+    alive
+        .lines
+        .push((5.0, Observation::Report(Box::new(report))));
+    alive.lines.push((10.0, gone));
+    let kept = |script: &Script| script.play().auditor.snapshot().workloads.clone();
+    assert!(kept(&alive).iter().any(|workload| !workload.gone));
+    let stopping = alive
+        .deleted(11.0, 6)
+        .killing(11.05)
+        .terminated(12.5, 0, end(0, 2.0, 12.2))
+        .gone(13.0);
+    assert!(kept(&stopping).is_empty());
 }

@@ -24,6 +24,9 @@ pub(super) fn of_ended(
     if !case.stop.finalizers.is_empty() {
         return (Cause::Finalizer, confirmed);
     }
+    if case.stop.completed_before {
+        return (Cause::WithinGrace, confirmed);
+    }
     let begun = termination::stop_begun(view, requested);
     let begun_late =
         deadline.is_some_and(|deadline| begun.is_some_and(|at| at.earliest > deadline));
@@ -130,7 +133,12 @@ pub(super) fn held_by_post_start(view: &View<'_>, requested: Moment) -> bool {
                     let begun = life
                         .started()
                         .is_some_and(|started| started.earliest <= requested.latest);
-                    !life.instance.preexisting && not_running && begun
+                    // One that had ended by itself holds nothing.
+                    let ended = life
+                        .instance
+                        .finished()
+                        .is_some_and(|end| end.is_before(requested));
+                    !life.instance.preexisting && not_running && begun && !ended
                 })
         })
 }

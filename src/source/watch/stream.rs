@@ -232,11 +232,14 @@ impl Watch {
     async fn wait(&mut self, failure: Failure) {
         let random = RandomState::new().hash_one(0);
         let wait = self.backoff.failed(Instant::now(), random);
-        // Never the error itself: it may quote the object.
-        tracing::warn!(
-            stream = %Told(&self.stream), failure = failure.label(), retry_in_ms = wait.as_millis(),
-            "watch failed"
-        );
+        let (stream, retry_in_ms) = (Told(&self.stream), wait.as_millis());
+        // Never the error itself: it may quote the object. A quiet watch of Events gets no bookmarks, so
+        // that its point to go on from expires as a matter of course.
+        if failure == Failure::Expired {
+            tracing::debug!(%stream, retry_in_ms, "listing again");
+        } else {
+            tracing::warn!(%stream, failure = failure.label(), retry_in_ms, "watch failed");
+        }
         sleep(wait).await;
     }
 }

@@ -1,0 +1,122 @@
+//! What `HookAudit`s on the API tell: thresholds that users set, and owners that are gone.
+
+use super::ledgers::{ViewKey, view_key};
+use super::{Auditor, Timer};
+use crate::audit::observation::{ControllerRef, ReportSeen};
+use crate::audit::owners::WorkloadId;
+use crate::audit::record::WorkloadRef;
+
+/// An owner that is deleted takes its `HookAudit` and, through the ReplicaSet, its pods along within this.
+pub(super) const OWNER_GOES_SECONDS: i64 = 5;
+
+impl Auditor {
+    pub(super) fn report_seen(&mut self, report: &ReportSeen) {
+        let ControllerRef {
+            api_version,
+            kind,
+            name,
+            ..
+        } = &report.target;
+        let target = WorkloadRef {
+            api_version: api_version.clone(),
+            kind: kind.clone(),
+            name: name.clone(),
+        };
+        let key = view_key(&report.namespace, &target);
+        for id in self.workloads_of(&key) {
+            let Some(kept) = self.ledgers.kept.get_mut(&id) else {
+                continue;
+            };
+            kept.thresholds = report.thresholds;
+            kept.ledger.set_thresholds(report.thresholds);
+            self.ledgers.dirty.insert(id);
+        }
+        let name = (report.namespace.clone(), report.name.clone());
+        self.ledgers.targets.insert(name, key.clone());
+        self.ledgers.reports.insert(key, report.thresholds);
+    }
+
+    /// A `HookAudit` that was deleted, with no pod of its workload left that is not stopping, went with
+    /// its owner: its ledger ends with the last case. Any other was deleted by a user and is made again.
+    pub(super) fn end_if_owner_is_gone(&mut self, workload: WorkloadId) {
+        let cases = self
+            .cases
+            .values()
+            .filter(|open| open.workload == Some(workload));
+        let stopping = cases
+            .filter(|open| open.case.is_deleted() && open.case.gone_at.is_none())
+            .count();
+        let owned = self
+            .owners
+            .workloads()
+            .resolve(workload)
+            .is_some_and(|view| view.uid.is_some());
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        kept.report_gone_at = None;
+        if owned && usize::try_from(kept.pods).is_ok_and(|pods| pods <= stopping) {
+            kept.is_ending = true;
+            kept.ledger.set_gone();
+            self.end_with_last_case(workload);
+        }
+    }
+
+    /// Forgets a workload whose owner is gone once nothing of it is open.
+    pub(super) fn end_with_last_case(&mut self, workload: WorkloadId) {
+        let ending = self
+            .ledgers
+            .kept
+            .get(&workload)
+            .is_some_and(|kept| kept.is_ending && kept.pods == 0);
+        if ending
+            && !self
+                .cases
+                .values()
+                .any(|open| open.workload == Some(workload))
+        {
+            self.drop_ledger(workload);
+        }
+    }
+
+    pub(super) fn drop_ledger(&mut self, workload: WorkloadId) {
+        let Some(kept) = self.ledgers.kept.remove(&workload) else {
+            return;
+        };
+        if let Some(timer) = kept.timer {
+            self.timers.remove(&(timer, Timer::Ledger(workload)));
+        }
+        self.ledgers.dirty.remove(&workload);
+        if self
+            .ledgers
+            .views
+            .get(&kept.key)
+            .is_some_and(|(id, _)| *id == workload)
+        {
+            self.ledgers.views.remove(&kept.key);
+        }
+        self.owners.workloads_mut().release(workload);
+    }
+
+    pub(super) fn report_gone(&mut self, namespace: Box<str>, name: Box<str>) {
+        let Some(key) = self.ledgers.targets.remove(&(namespace, name)) else {
+            return;
+        };
+        self.ledgers.reports.remove(&key);
+        for workload in self.workloads_of(&key) {
+            if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
+                kept.report_gone_at = Some(self.now);
+            }
+            self.rearm_ledger(workload);
+        }
+    }
+
+    fn workloads_of(&self, key: &ViewKey) -> Vec<WorkloadId> {
+        let named = self
+            .ledgers
+            .kept
+            .iter()
+            .filter(|(_, kept)| kept.key == *key);
+        named.map(|(workload, _)| *workload).collect()
+    }
+}
