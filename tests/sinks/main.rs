@@ -1,9 +1,10 @@
-//! The sinks against a real API server: `HOOKAUDIT_TEST_KUBECONFIG` names one, else this is skipped.
+//! The sinks against a real API server.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod sample;
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use hookaudit::audit::snapshot::{Snapshot, Workload};
 use hookaudit::audit::words::Outcome;
 use hookaudit::sink::events::{EventCounters, EventResult, EventSettings, EventSink};
 use hookaudit::sink::status::{Reports, StatusCounters, StatusSettings, StatusWriter, WriteResult};
+use hookaudit_testkit::{cluster, cluster_or_skip};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
@@ -31,12 +33,8 @@ const NAME: &str = "deployment-checkout";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sinks_work_against_a_real_api_server() {
-    let Some(cluster) = Cluster::reach().await else {
-        eprintln!(
-            "SKIPPED: HOOKAUDIT_TEST_KUBECONFIG is not set, the sinks are not tested against an API server"
-        );
-        return;
-    };
+    let server = cluster_or_skip!(cluster::Cluster::api_server());
+    let cluster = Cluster::reach(&server).await;
     cluster.install_definition().await;
     let audits: Api<HookAudit> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let owner = cluster.owner().await;
@@ -60,15 +58,14 @@ async fn the_sinks_work_against_a_real_api_server() {
 
 struct Cluster {
     client: Client,
-    kubeconfig: String,
+    kubeconfig: PathBuf,
+    kubectl: PathBuf,
     namespace: String,
 }
 
 impl Cluster {
-    async fn reach() -> Option<Self> {
-        let kubeconfig = std::env::var("HOOKAUDIT_TEST_KUBECONFIG")
-            .ok()
-            .filter(|path| !path.is_empty())?;
+    async fn reach(server: &cluster::Cluster) -> Self {
+        let kubeconfig = server.kubeconfig().to_owned();
         let read = Kubeconfig::read_from(&kubeconfig).unwrap();
         let mut config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
             .await
@@ -82,11 +79,12 @@ impl Cluster {
             .create(&PostParams::default(), &object)
             .await
             .unwrap();
-        Some(Self {
+        Self {
             client,
             kubeconfig,
+            kubectl: server.kubectl_path().to_owned(),
             namespace,
-        })
+        }
     }
 
     async fn install_definition(&self) {
@@ -163,11 +161,13 @@ impl Cluster {
     }
 
     fn kubectl(&self, arguments: &[&str]) -> String {
-        let output = Command::new("kubectl")
-            .args(["--kubeconfig", &self.kubeconfig, "-n", &self.namespace])
+        let output = Command::new(&self.kubectl)
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .args(["-n", &self.namespace])
             .args(arguments)
             .output()
-            .expect("kubectl is on the path");
+            .unwrap();
         assert!(
             output.status.success(),
             "{}",
