@@ -100,6 +100,41 @@ pub struct Run {
     pub evidence: Vec<Box<str>>,
 }
 
+impl Run {
+    /// A run of which nothing is known yet but what it is a run of.
+    #[must_use]
+    pub fn new(
+        container: &str,
+        container_type: ContainerType,
+        restart: u32,
+        hook: Hook,
+        handler: Handler,
+    ) -> Self {
+        Self {
+            container: container.into(),
+            container_type,
+            restart,
+            attempt: 1,
+            attempt_reason: None,
+            hook,
+            handler,
+            trigger: None,
+            outcome: Outcome::Unknown,
+            confidence: None,
+            settled: false,
+            reason: None,
+            exit_code: None,
+            container_exit_code: None,
+            stuck: false,
+            started_at: None,
+            duration: Interval::OPEN,
+            grace_seconds: None,
+            cascade: false,
+            evidence: Vec::new(),
+        }
+    }
+}
+
 /// Where the time of a termination went, for the container that ended last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spent {

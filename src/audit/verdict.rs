@@ -1,6 +1,7 @@
 //! Facts to verdicts: one question per chapter, each a pure function of a case and `now`.
 //!
 //! - `align`: which Event tells of which container instance?
+//! - `request`: who asked the pod to stop, and when did it begin?
 //! - `grace`: what time did the kubelet really allow?
 //! - `post_start`, `pre_stop`: did the hook run, and what became of it?
 //! - `skipped`: did the container end without its preStop?
@@ -14,6 +15,7 @@ mod grace;
 mod holding;
 mod post_start;
 mod pre_stop;
+mod request;
 mod skipped;
 mod termination;
 
@@ -131,6 +133,6 @@ impl View<'_> {
     }
 
     fn trigger(&self) -> Option<Trigger> {
-        termination::trigger(self.case)
+        request::trigger(self.case)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Auditor, Counts, Timer, Transition, reports};
+use super::{Auditor, Counts, Timer, Transition};
 use crate::audit::ledger::{Ledger, Readiness};
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{PodSeen, Thresholds, Uid};
@@ -15,6 +15,9 @@ use crate::audit::snapshot::{Active, Counters, Snapshot, Workload};
 
 /// A workload without pods, hooks and incidents is forgotten after this long.
 const EMPTY_SECONDS: i64 = 900;
+
+/// An owner that is deleted takes its `HookAudit` and, through the ReplicaSet, its pods along within this.
+pub(super) const OWNER_GOES_SECONDS: i64 = 5;
 
 /// Ledgers by workload, and the views made of them.
 #[derive(Debug, Default)]
@@ -263,7 +266,7 @@ impl Auditor {
             .map(|since| seconds_after(since, EMPTY_SECONDS));
         let gone_at = kept
             .report_gone_at
-            .map(|at| seconds_after(at, reports::OWNER_GOES_SECONDS));
+            .map(|at| seconds_after(at, OWNER_GOES_SECONDS));
         let next = [kept.ledger.next_deadline(), empty_at, gone_at]
             .into_iter()
             .flatten()
@@ -293,7 +296,7 @@ impl Auditor {
         if empty && kept.ledger.is_blank() {
             return self.drop_ledger(workload);
         }
-        if due(kept.report_gone_at, reports::OWNER_GOES_SECONDS) {
+        if due(kept.report_gone_at, OWNER_GOES_SECONDS) {
             self.end_if_owner_is_gone(workload);
         }
         let Some(kept) = self.ledgers.kept.get_mut(&workload) else {

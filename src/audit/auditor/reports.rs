@@ -6,9 +6,6 @@ use crate::audit::observation::{ControllerRef, ReportSeen};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::WorkloadRef;
 
-/// An owner that is deleted takes its `HookAudit` and, through the ReplicaSet, its pods along within this.
-pub(super) const OWNER_GOES_SECONDS: i64 = 5;
-
 impl Auditor {
     pub(super) fn report_seen(&mut self, report: &ReportSeen) {
         let ControllerRef {

@@ -2,13 +2,24 @@
 
 use jiff::Timestamp;
 
-use super::termination::{self, MINIMUM_STOP_SECONDS, TEARDOWN_SECONDS};
-use super::{View, pre_stop};
+use super::{View, grace, pre_stop, request};
 use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::nodes::NodeTrouble;
-use crate::audit::observation::EventReason;
+use crate::audit::observation::{EventReason, TerminatedReason};
 use crate::audit::record::Run;
 use crate::audit::words::{Cause, Confidence, Hook, Outcome, TerminationResult, Trigger};
+
+/// The exit code of a process that got SIGKILL.
+pub(super) const KILLED: i32 = 137;
+
+/// A kubelet gives StopContainer at least this long (`minimumGracePeriodInSeconds`).
+pub(super) const MINIMUM_STOP_SECONDS: i64 = 2;
+
+/// A stop that lasts longer than this past its deadline is late: the minimum above, and nothing else.
+pub(super) const MINIMUM_OVERDUE_SECONDS: i64 = MINIMUM_STOP_SECONDS;
+
+/// Volumes and cgroups that take longer than this after the last container hold the pod.
+pub(super) const TEARDOWN_SECONDS: i64 = 30;
 
 /// First match wins.
 pub(super) fn of_ended(
@@ -27,7 +38,7 @@ pub(super) fn of_ended(
     if case.stop.completed_before {
         return (Cause::WithinGrace, confirmed);
     }
-    let begun = termination::stop_begun(view, requested);
+    let begun = request::stop_begun(view, requested);
     let begun_late =
         deadline.is_some_and(|deadline| begun.is_some_and(|at| at.earliest > deadline));
     let overdue = deadline.is_some_and(|deadline| case.gone_at.is_some_and(|gone| gone > deadline));
@@ -43,7 +54,7 @@ pub(super) fn of_ended(
         );
     }
     if result == TerminationResult::NodeLost {
-        let gone = termination::node_trouble(view) != Some(NodeTrouble::Unreachable);
+        let gone = request::node_trouble(view) != Some(NodeTrouble::Unreachable);
         return (
             if gone {
                 Cause::NodeGone
@@ -145,7 +156,7 @@ pub(super) fn held_by_post_start(view: &View<'_>, requested: Moment) -> bool {
 
 fn force_killed(view: &View<'_>, runs: &[Run]) -> (Cause, Option<Confidence>) {
     let open_hook = (0..view.case.containers.len())
-        .filter(|place| termination::killed(view, *place).is_some())
+        .filter(|place| killed(view, *place).is_some())
         .any(|place| {
             let container = &view.case.containers[place];
             let last = runs
@@ -157,5 +168,34 @@ fn force_killed(view: &View<'_>, runs: &[Run]) -> (Cause, Option<Confidence>) {
         (Cause::PreStopOrShutdown, Some(Confidence::Inferred))
     } else {
         (Cause::Shutdown, Some(Confidence::Confirmed))
+    }
+}
+
+/// Whether a container got SIGKILL at the end of the grace, and how sure that is.
+pub(super) fn killed(view: &View<'_>, place: usize) -> Option<Confidence> {
+    let life = view.lives[place].last()?;
+    let ended = life
+        .instance
+        .ended
+        .filter(|ended| ended.exit_code == KILLED && ended.reason != TerminatedReason::OOMKilled)?;
+    let finished = ended.moment()?;
+    let container = &view.case.containers[place];
+    match life.kills.last() {
+        Some(kill) => {
+            let grace = grace::effective(view, container, kill)?;
+            let least = (grace.seconds.max(MINIMUM_STOP_SECONDS) - 1) as f64;
+            let (_, longest) = finished.seconds_since(kill.at);
+            let certain = grace.certain && kill.at.is_exact();
+            (longest - 1.0 >= least).then_some(if certain {
+                Confidence::Confirmed
+            } else {
+                Confidence::Inferred
+            })
+        }
+        None => {
+            let deletion = view.case.stop.deletions.first()?;
+            let late = finished.latest >= deletion.deadline;
+            late.then_some(Confidence::Inferred)
+        }
     }
 }

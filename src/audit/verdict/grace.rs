@@ -5,7 +5,7 @@
 
 use super::View;
 use super::align::Kill;
-use super::termination::begun_by_kubelet;
+use super::request::begun_by_kubelet;
 use crate::audit::case::ContainerCase;
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::Note;

@@ -5,9 +5,8 @@
 
 use jiff::Timestamp;
 
-use super::cause as ended;
-use super::termination::{self, MINIMUM_OVERDUE_SECONDS, TEARDOWN_SECONDS};
-use super::{View, evidence, grace};
+use super::cause::{self as ended, MINIMUM_OVERDUE_SECONDS, TEARDOWN_SECONDS};
+use super::{View, evidence, grace, request};
 use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::nodes::NodeTrouble;
 use crate::audit::observation::EventReason;
@@ -27,7 +26,7 @@ pub(super) fn cause(
 ) -> (Cause, Option<Confidence>) {
     let confirmed = Some(Confidence::Confirmed);
     let inferred = Some(Confidence::Inferred);
-    match termination::node_trouble(view) {
+    match request::node_trouble(view) {
         Some(NodeTrouble::Gone) => return (Cause::NodeGone, confirmed),
         Some(NodeTrouble::Unreachable) => return (Cause::NodeUnreachable, confirmed),
         None => {}
@@ -49,7 +48,7 @@ pub(super) fn cause(
     if ended::runtime_failed(view) {
         return (Cause::ContainerRuntime, confirmed);
     }
-    let begun = termination::stop_begun(view, requested);
+    let begun = request::stop_begun(view, requested);
     if begun.is_none() && ended::held_by_post_start(view, requested) {
         return (
             Cause::PostStart,

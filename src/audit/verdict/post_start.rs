@@ -344,7 +344,7 @@ impl Question<'_> {
 
     fn unknown(&self, started: Moment) -> Run {
         let mut run = self.run(Outcome::Unknown, None);
-        run.reason = Some(super::termination::why_unseen(self.view));
+        run.reason = Some(super::request::why_unseen(self.view));
         run.settled = self.view.absence_settled(None);
         run.duration = Interval::OPEN;
         run.evidence.push(evidence::event("Started", started));
@@ -354,29 +354,21 @@ impl Question<'_> {
     }
 
     fn run(&self, outcome: Outcome, confidence: Option<Confidence>) -> Run {
+        let (name, container_type) = (&self.container.name, self.container.container_type);
         let instance = &self.life.instance;
-        Run {
-            container: self.container.name.clone(),
-            container_type: self.container.container_type,
-            restart: instance.restart,
-            attempt: 1,
-            attempt_reason: None,
-            hook: Hook::PostStart,
-            handler: self.spec.handler,
-            trigger: None,
-            outcome,
-            confidence,
-            settled: false,
-            reason: None,
-            exit_code: None,
-            container_exit_code: instance.ended.map(|ended| ended.exit_code),
-            stuck: false,
-            started_at: self.life.started().map(|started| started.earliest),
-            duration: Interval::OPEN,
-            grace_seconds: None,
-            cascade: false,
-            evidence: Vec::new(),
-        }
+        let handler = self.spec.handler;
+        let mut run = Run::new(
+            name,
+            container_type,
+            instance.restart,
+            Hook::PostStart,
+            handler,
+        );
+        run.outcome = outcome;
+        run.confidence = confidence;
+        run.container_exit_code = instance.ended.map(|ended| ended.exit_code);
+        run.started_at = self.life.started().map(|started| started.earliest);
+        run
     }
 
     fn add_end(&self, run: &mut Run) {

@@ -7,13 +7,13 @@ mod silence;
 
 use super::align::{Kill, Life};
 use super::grace::{self, Grace};
-use super::{View, evidence, skipped, termination};
+use super::{View, evidence, request, skipped};
 use crate::audit::case::ContainerCase;
 use crate::audit::moment::Moment;
 use crate::audit::observation::{HookSpec, Note};
 use crate::audit::record::{Interval, Run};
 use crate::audit::words::{
-    AttemptReason, Confidence, ContainerType, Handler, Hook, Outcome, Reason, Trigger,
+    AttemptReason, Confidence, ContainerType, Handler, Outcome, Reason, Trigger,
 };
 
 /// The exit code of a process that got SIGKILL.
@@ -58,7 +58,7 @@ struct Delivery<'a> {
 impl Delivery<'_> {
     fn judge(&self) -> Run {
         let grace = grace::effective(self.view, self.container, self.kill);
-        let mut run = blank(self.container, self.spec, self.life);
+        let mut run = skipped::blank(self.container, self.spec, self.life);
         run.attempt = u32::try_from(self.attempt + 1).unwrap_or(u32::MAX);
         run.attempt_reason = self.repeats();
         run.started_at = Some(self.kill.at.earliest);
@@ -177,7 +177,7 @@ impl Delivery<'_> {
     fn open_or_unknown(&self, over: bool, run: &mut Run) {
         if over || self.view.case.gone_at.is_some() {
             run.outcome = Outcome::Unknown;
-            run.reason = Some(termination::why_unseen(self.view));
+            run.reason = Some(request::why_unseen(self.view));
             run.settled = self.view.absence_settled(self.ended_seen_at());
         } else {
             self.running(run);
@@ -193,7 +193,7 @@ impl Delivery<'_> {
     }
 
     fn why_unseen(&self) -> Reason {
-        termination::why_unseen(self.view)
+        request::why_unseen(self.view)
     }
 
     fn overrun(&self, grace: Grace) -> Outcome {
@@ -225,31 +225,6 @@ impl Delivery<'_> {
             Note::None => self.view.trigger(),
             _ => Some(Trigger::ContainerRestart),
         }
-    }
-}
-
-pub(super) fn blank(container: &ContainerCase, spec: &HookSpec, life: &Life) -> Run {
-    Run {
-        container: container.name.clone(),
-        container_type: container.container_type,
-        restart: life.instance.restart,
-        attempt: 1,
-        attempt_reason: None,
-        hook: Hook::PreStop,
-        handler: spec.handler,
-        trigger: None,
-        outcome: Outcome::Unknown,
-        confidence: None,
-        settled: false,
-        reason: None,
-        exit_code: None,
-        container_exit_code: life.instance.ended.map(|ended| ended.exit_code),
-        stuck: false,
-        started_at: None,
-        duration: Interval::OPEN,
-        grace_seconds: None,
-        cascade: false,
-        evidence: Vec::new(),
     }
 }
 

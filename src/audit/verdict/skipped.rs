@@ -1,12 +1,12 @@
 //! Did the container end without its preStop?
 
 use super::align::Life;
-use super::{View, evidence, pre_stop, termination};
+use super::{View, evidence, request};
 use crate::audit::case::ContainerCase;
 use crate::audit::case::instance::Ended;
 use crate::audit::observation::{HookSpec, TerminatedReason};
 use crate::audit::record::{Interval, Run};
-use crate::audit::words::{Confidence, Outcome, Reason};
+use crate::audit::words::{Confidence, Hook, Outcome, Reason};
 
 /// No stop was seen to begin: the container ended by itself, or its `Killing` was lost.
 pub(super) fn judge(
@@ -16,7 +16,7 @@ pub(super) fn judge(
     life: &Life,
 ) -> Option<Run> {
     let instance = &life.instance;
-    let mut run = pre_stop::blank(container, spec, life);
+    let mut run = blank(container, spec, life);
     if let Some(ended) = &instance.ended {
         if instance.preexisting {
             return None;
@@ -55,7 +55,7 @@ pub(super) fn judge(
     }
     life.started()?;
     run.outcome = Outcome::Unknown;
-    run.reason = Some(termination::why_unseen(view));
+    run.reason = Some(request::why_unseen(view));
     run.trigger = view.trigger();
     run.settled = view.absence_settled(view.case.stop.all_ended_at);
     run.evidence
@@ -82,4 +82,13 @@ fn why_no_kill(view: &View<'_>) -> Reason {
     } else {
         Reason::NotObserved
     }
+}
+
+/// A preStop run of this instance, without a verdict.
+pub(super) fn blank(container: &ContainerCase, spec: &HookSpec, life: &Life) -> Run {
+    let (name, container_type) = (&container.name, container.container_type);
+    let restart = life.instance.restart;
+    let mut run = Run::new(name, container_type, restart, Hook::PreStop, spec.handler);
+    run.container_exit_code = life.instance.ended.map(|ended| ended.exit_code);
+    run
 }

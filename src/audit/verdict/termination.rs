@@ -2,120 +2,24 @@
 
 use std::time::Duration;
 
-use super::align::{Kill, Life};
-use super::{View, cause, evidence, grace, holding};
-use crate::audit::case::Case;
+use super::{View, cause, evidence, holding, request};
 use crate::audit::moment::{Moment, seconds};
-use crate::audit::nodes::NodeTrouble;
-use crate::audit::observation::{Disruption, EventReason, Note, StatusReason, TerminatedReason};
 use crate::audit::record::{Interval, Run, Spent, Termination};
-use crate::audit::words::{Confidence, Handler, Hook, Outcome, Reason, TerminationResult, Trigger};
-
-/// The exit code of a process that got SIGKILL.
-const KILLED: i32 = 137;
-
-/// A kubelet gives StopContainer at least this long (`minimumGracePeriodInSeconds`).
-pub(super) const MINIMUM_STOP_SECONDS: i64 = 2;
-
-/// A stop that lasts longer than this past its deadline is late: the minimum above, and nothing else.
-pub(super) const MINIMUM_OVERDUE_SECONDS: i64 = MINIMUM_STOP_SECONDS;
-
-/// Volumes and cgroups that take longer than this after the last container hold the pod.
-pub(super) const TEARDOWN_SECONDS: i64 = 30;
-
-/// Who asked the pod to stop; the first of several wins.
-pub(super) fn trigger(case: &Case) -> Option<Trigger> {
-    let by_kubelet = kubelet_trigger(case);
-    let Some(requested) = case.requested() else {
-        return by_kubelet.map(|(trigger, _)| trigger);
-    };
-    if let Some((trigger, at)) = by_kubelet {
-        let before = match at {
-            Some(at) => at.latest < requested.earliest,
-            None => case.stop.status_reason_at_request == Some(case.status_reason),
-        };
-        if before {
-            return Some(trigger);
-        }
-    }
-    Some(match case.stop.disruption_at_request {
-        Some(Disruption::EvictionByEvictionApi) => Trigger::APIEvicted,
-        Some(Disruption::PreemptionByScheduler) => Trigger::PreemptedByScheduler,
-        Some(Disruption::DeletionByTaintManager) => Trigger::TaintEvicted,
-        _ => Trigger::Deleted,
-    })
-}
-
-/// The kubelet's own reason to stop a pod, and when it said so, where an Event tells it.
-fn kubelet_trigger(case: &Case) -> Option<(Trigger, Option<Moment>)> {
-    if let Some(at) = case.events.first(EventReason::Evicted) {
-        return Some((Trigger::NodePressureEvicted, Some(at)));
-    }
-    if let Some(at) = case.events.first(EventReason::Preempting) {
-        return Some((Trigger::PreemptedByKubelet, Some(at)));
-    }
-    match case.status_reason {
-        StatusReason::Evicted => Some((Trigger::NodePressureEvicted, None)),
-        StatusReason::Preempting => Some((Trigger::PreemptedByKubelet, None)),
-        StatusReason::NodeShutdown => Some((Trigger::NodeShutdown, None)),
-        StatusReason::DeadlineExceeded => Some((Trigger::ActiveDeadline, None)),
-        _ => None,
-    }
-}
-
-/// The stop did not come through the API.
-pub(super) fn begun_by_kubelet(case: &Case) -> bool {
-    matches!(
-        trigger(case),
-        Some(
-            Trigger::NodePressureEvicted
-                | Trigger::PreemptedByKubelet
-                | Trigger::NodeShutdown
-                | Trigger::ActiveDeadline
-        )
-    )
-}
-
-/// Why a run whose pod is gone was not seen to end.
-pub(super) fn why_unseen(view: &View<'_>) -> Reason {
-    if view.case.stop.zeroed_while_running && !view.case.is_static {
-        if lost_with_node(view) {
-            Reason::NodeLost
-        } else {
-            Reason::ForceDeleted
-        }
-    } else if view.world.namespace_terminating {
-        Reason::EventsRefused
-    } else {
-        Reason::NotObserved
-    }
-}
-
-fn lost_with_node(view: &View<'_>) -> bool {
-    let collected =
-        |disruption: Option<Disruption>| disruption == Some(Disruption::DeletionByPodGc);
-    collected(view.case.disruption)
-        || collected(view.case.stop.disruption_at_request)
-        || node_trouble(view).is_some()
-}
-
-pub(super) fn node_trouble(view: &View<'_>) -> Option<NodeTrouble> {
-    view.world.nodes.trouble(view.case.node.as_deref()?)
-}
+use crate::audit::words::{Confidence, Handler, Hook, Outcome, TerminationResult};
 
 pub(super) fn judge(view: &View<'_>, runs: &[Run]) -> Option<Termination> {
     let case = view.case;
-    let trigger = trigger(case)?;
-    let requested = requested(view, trigger)?;
+    let trigger = request::trigger(case)?;
+    let requested = request::requested(view, trigger)?;
     let deletion = case
         .stop
         .deletions
         .first()
-        .filter(|_| !begun_by_kubelet(case));
+        .filter(|_| !request::begun_by_kubelet(case));
     let deadline = deletion.map(|deletion| deletion.deadline);
-    let ended = ended_last(view);
-    let over =
-        case.gone_at.is_some() || (begun_by_kubelet(case) && case.stop.all_ended_at.is_some());
+    let ended = request::ended_last(view);
+    let over = case.gone_at.is_some()
+        || (request::begun_by_kubelet(case) && case.stop.all_ended_at.is_some());
     let (result, result_confidence) = if over {
         result(view)
     } else {
@@ -156,55 +60,13 @@ pub(super) fn judge(view: &View<'_>, runs: &[Run]) -> Option<Termination> {
     Some(termination)
 }
 
-fn requested(view: &View<'_>, trigger: Trigger) -> Option<Moment> {
-    if matches!(
-        trigger,
-        Trigger::Deleted
-            | Trigger::APIEvicted
-            | Trigger::PreemptedByScheduler
-            | Trigger::TaintEvicted
-    ) {
-        return view.case.requested();
-    }
-    let said = kubelet_trigger(view.case).and_then(|(_, at)| at);
-    let killed = stops(view).map(|kill| kill.at).min();
-    said.into_iter()
-        .chain(killed)
-        .min()
-        .or_else(|| ended_last(view).map(|(_, _, at)| at))
-        .or(view.case.requested())
-}
-
-/// Stops of the pod, of whatever container.
-fn stops<'a>(view: &'a View<'_>) -> impl Iterator<Item = &'a Kill> {
-    let kills = view.lives.iter().flatten().flat_map(|life| &life.kills);
-    kills.filter(|kill| kill.note == Note::StoppingContainer)
-}
-
-/// The first `Killing` of the pod's own stop, if it came after the request.
-pub(super) fn stop_begun(view: &View<'_>, requested: Moment) -> Option<Moment> {
-    stops(view)
-        .map(|kill| kill.at)
-        .filter(|at| at.latest >= requested.earliest)
-        .min()
-}
-
-/// Container, instance and end of what ended last.
-fn ended_last<'a>(view: &'a View<'_>) -> Option<(usize, &'a Life, Moment)> {
-    let ends = view.lives.iter().enumerate().filter_map(|(place, lives)| {
-        let life = lives.last()?;
-        Some((place, life, life.instance.finished()?))
-    });
-    ends.max_by_key(|(_, _, at)| *at)
-}
-
 fn result(view: &View<'_>) -> (TerminationResult, Option<Confidence>) {
     let case = view.case;
     if case.node.is_none() {
         return (TerminationResult::Graceful, Some(Confidence::Confirmed));
     }
     if case.stop.zeroed_while_running {
-        return match (case.is_static, lost_with_node(view)) {
+        return match (case.is_static, request::lost_with_node(view)) {
             (true, _) => (TerminationResult::Unknown, None),
             (_, true) => (TerminationResult::NodeLost, Some(Confidence::Confirmed)),
             _ => (TerminationResult::ForceDeleted, Some(Confidence::Confirmed)),
@@ -214,7 +76,7 @@ fn result(view: &View<'_>) -> (TerminationResult, Option<Confidence>) {
         return (TerminationResult::Unknown, None);
     }
     let kills: Vec<Confidence> = (0..case.containers.len())
-        .filter_map(|place| killed(view, place))
+        .filter_map(|place| cause::killed(view, place))
         .collect();
     if let Some(confidence) = kills.iter().min() {
         return (TerminationResult::ForceKilled, Some(*confidence));
@@ -233,7 +95,7 @@ fn result(view: &View<'_>) -> (TerminationResult, Option<Confidence>) {
         .any(|life| {
             life.instance
                 .ended
-                .is_some_and(|ended| ended.exit_code == KILLED && !life.kills.is_empty())
+                .is_some_and(|ended| ended.exit_code == cause::KILLED && !life.kills.is_empty())
         });
     (
         TerminationResult::Graceful,
@@ -243,35 +105,6 @@ fn result(view: &View<'_>) -> (TerminationResult, Option<Confidence>) {
             Confidence::Confirmed
         }),
     )
-}
-
-/// Whether a container got SIGKILL at the end of the grace, and how sure that is.
-pub(super) fn killed(view: &View<'_>, place: usize) -> Option<Confidence> {
-    let life = view.lives[place].last()?;
-    let ended = life
-        .instance
-        .ended
-        .filter(|ended| ended.exit_code == KILLED && ended.reason != TerminatedReason::OOMKilled)?;
-    let finished = ended.moment()?;
-    let container = &view.case.containers[place];
-    match life.kills.last() {
-        Some(kill) => {
-            let grace = grace::effective(view, container, kill)?;
-            let least = (grace.seconds.max(MINIMUM_STOP_SECONDS) - 1) as f64;
-            let (_, longest) = finished.seconds_since(kill.at);
-            let certain = grace.certain && kill.at.is_exact();
-            (longest - 1.0 >= least).then_some(if certain {
-                Confidence::Confirmed
-            } else {
-                Confidence::Inferred
-            })
-        }
-        None => {
-            let deletion = view.case.stop.deletions.first()?;
-            let late = finished.latest >= deletion.deadline;
-            late.then_some(Confidence::Inferred)
-        }
-    }
 }
 
 fn settled(view: &View<'_>, runs: &[Run], confidence: Option<Confidence>) -> bool {
@@ -290,7 +123,7 @@ fn weaker(left: Option<Confidence>, right: Option<Confidence>) -> Option<Confide
 
 /// Where the time went, for the container that ended last.
 fn spent(view: &View<'_>, runs: &[Run], requested: Moment) -> Spent {
-    let Some((place, life, finished)) = ended_last(view) else {
+    let Some((place, life, finished)) = request::ended_last(view) else {
         return Spent::default();
     };
     let teardown = view

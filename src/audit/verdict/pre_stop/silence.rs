@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::grace::Grace;
-use super::super::termination;
+use super::super::request;
 use super::{Delivery, KILLED};
 use crate::audit::case::instance::Ended;
 use crate::audit::observation::{EventReason, Resource};
@@ -61,7 +61,7 @@ impl Delivery<'_> {
         if ended.is_none() && self.view.case.gone_at.is_some() && seconds < grace.seconds {
             run.outcome = Outcome::Unknown;
             run.confidence = None;
-            run.reason = Some(termination::why_unseen(self.view));
+            run.reason = Some(request::why_unseen(self.view));
             run.duration = Interval::OPEN;
         }
     }
