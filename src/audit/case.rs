@@ -188,7 +188,11 @@ impl Case {
     }
 
     fn absorb_stop(&mut self, now: Timestamp, was_terminal: bool, pod: &PodSeen) {
-        let ended = self.containers.iter().all(ContainerCase::has_stopped);
+        // In a pod that has come to its end, a container without an instance never started.
+        let over = pod.phase.is_terminal();
+        let never_began = |container: &ContainerCase| over && container.instances.all.is_empty();
+        let stopped = |container: &ContainerCase| container.has_stopped() || never_began(container);
+        let ended = self.containers.iter().all(stopped);
         if ended && (pod.phase.is_terminal() || pod.deletion.is_some()) {
             self.stop.all_ended_at.get_or_insert(now);
         }

@@ -437,3 +437,23 @@ fn a_ledger_ends_with_its_owner_and_lives_on_when_a_user_deletes_its_report() {
         .gone(13.0);
     assert!(kept(&stopping).is_empty());
 }
+
+#[test]
+fn a_stop_in_the_second_of_a_restart_belongs_to_the_new_instance() {
+    let played = started(Script::new(30).hook(Hook::PreStop, exec()))
+        .event(8.2, EventReason::Killing, Note::LivenessProbe)
+        .restarted(9.7, 1, 9.0, end(0, 2.0, 9.0))
+        .deleted(9.75, 30)
+        .killing(9.8)
+        .event(10.8, EventReason::FailedPreStopHook, Note::None)
+        .terminated(14.5, 1, end(0, 9.0, 14.2))
+        .gone(15.0)
+        .play();
+    let runs = played.runs(Hook::PreStop);
+    let told: Vec<_> = runs
+        .iter()
+        .map(|run| (run.restart, run.attempt, run.outcome))
+        .collect();
+    assert_eq!(told, [(0, 1, Outcome::Succeeded), (1, 1, Outcome::Failed)]);
+    assert_eq!(runs[0].trigger, Some(Trigger::ContainerRestart));
+}

@@ -78,19 +78,15 @@ pub fn lives(container: &ContainerCase) -> Vec<Life> {
     for (place, failure) in places(&mut lives, &failures) {
         lives[place].post_start_failure.get_or_insert(failure.at);
     }
-    for note in KILL_NOTES {
-        let kills = container
-            .events
-            .occurrences(|reason, found| reason == EventReason::Killing && found == *note);
-        for (place, kill) in places(&mut lives, &kills) {
-            let event = Some(kill.line.name.clone());
-            lives[place].kills.push(Kill {
-                at: kill.at,
-                note: *note,
-                event,
-                failure: None,
-            });
-        }
+    let kills = container.events.of(EventReason::Killing);
+    for (place, kill) in places(&mut lives, &kills) {
+        let (note, event) = (kill.line.note, Some(kill.line.name.clone()));
+        lives[place].kills.push(Kill {
+            at: kill.at,
+            note,
+            event,
+            failure: None,
+        });
     }
     for life in &mut lives {
         life.kills.sort_by_key(|kill| kill.at);
@@ -101,18 +97,6 @@ pub fn lives(container: &ContainerCase) -> Vec<Life> {
     );
     lives
 }
-
-const KILL_NOTES: &[Note] = &[
-    Note::StoppingContainer,
-    Note::FailedPostStartHook,
-    Note::LivenessProbe,
-    Note::StartupProbe,
-    Note::DefinitionChanged,
-    Note::ResizeRestart,
-    Note::UnknownState,
-    Note::RestartAll,
-    Note::None,
-];
 
 /// `Started` comes within moments after the runtime's `startedAt`; one that fits no instance tells of
 /// an instance that no status shows yet, because its postStart still runs.
@@ -152,12 +136,8 @@ fn places<'a>(
     let mut from = 0;
     for occurrence in occurrences {
         let can_hold = |place: &usize| lives[*place].can_hold(occurrence.at, lives.get(place + 1));
-        // A counted-up Event moves on to the next instance; another object may repeat the same one.
-        let taken = |place: &usize| {
-            placed
-                .iter()
-                .any(|(other, known)| other == place && known.line.name == occurrence.line.name)
-        };
+        // The next of its kind is the next instance's, unless there is none: then it is told again.
+        let taken = |place: &usize| placed.iter().any(|(other, _)| other == place);
         let free = (from..lives.len()).find(|place| can_hold(place) && !taken(place));
         let place = free
             .or_else(|| (from..lives.len()).rev().find(can_hold))

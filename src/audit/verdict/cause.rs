@@ -21,6 +21,9 @@ pub(super) const MINIMUM_OVERDUE_SECONDS: i64 = MINIMUM_STOP_SECONDS;
 /// Volumes and cgroups that take longer than this after the last container hold the pod.
 pub(super) const TEARDOWN_SECONDS: i64 = 30;
 
+/// A kubelet that has many stops to begin may be late; one that is later than this is silent.
+pub(super) const SILENT_SECONDS: i64 = 10;
+
 /// First match wins.
 pub(super) fn of_ended(
     view: &View<'_>,
@@ -75,7 +78,7 @@ pub(super) fn of_ended(
     if result == TerminationResult::ForceKilled {
         return force_killed(view, runs);
     }
-    late(view, deadline, begun.filter(|_| begun_late), requested).unwrap_or_else(|| {
+    late(view, deadline, begun, requested).unwrap_or_else(|| {
         let graceful = result == TerminationResult::Graceful;
         (
             Cause::WithinGrace,
@@ -88,7 +91,7 @@ pub(super) fn of_ended(
 fn late(
     view: &View<'_>,
     deadline: Option<Timestamp>,
-    begun_late: Option<Moment>,
+    begun: Option<Moment>,
     requested: Moment,
 ) -> Option<(Cause, Option<Confidence>)> {
     let case = view.case;
@@ -96,7 +99,8 @@ fn late(
     if case.stop.all_ended_at.is_some_and(|at| at > late_from) && runtime_failed(view) {
         return Some((Cause::ContainerRuntime, Some(Confidence::Confirmed)));
     }
-    if let Some(begun) = begun_late {
+    let silent_from = seconds_after(deadline?, SILENT_SECONDS);
+    if let Some(begun) = begun.filter(|begun| begun.earliest > silent_from) {
         let node = case.node.as_deref().unwrap_or_default();
         let lost = view
             .world
