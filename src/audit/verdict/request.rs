@@ -6,7 +6,7 @@ use crate::audit::case::Case;
 use crate::audit::moment::Moment;
 use crate::audit::nodes::NodeTrouble;
 use crate::audit::observation::{Disruption, EventReason, Note, StatusReason};
-use crate::audit::words::{Reason, Trigger};
+use crate::audit::words::{ContainerType, Reason, Trigger};
 
 /// Who asked the pod to stop; the first of several wins.
 pub(super) fn trigger(case: &Case) -> Option<Trigger> {
@@ -127,5 +127,10 @@ pub(super) fn ended_last<'a>(view: &'a View<'_>) -> Option<(usize, &'a Life, Mom
         let life = lives.last()?;
         Some((place, life, life.instance.finished()?))
     });
-    ends.max_by_key(|(_, _, at)| *at)
+    // On equal seconds a sidecar ended later: its signal waits for the containers it serves, and for
+    // the sidecars declared after it.
+    ends.max_by_key(|(place, _, at)| {
+        let sidecar = view.case.containers[*place].container_type == ContainerType::Sidecar;
+        (*at, sidecar, std::cmp::Reverse(*place))
+    })
 }
