@@ -32,7 +32,7 @@ use super::observation::{
 use super::owners::{Owners, WorkloadId};
 use super::record::{Gap, Incident, PodReport, WorkloadRef};
 use super::roster::Roster;
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, Workload};
 use cases::Open;
 use events::Early;
 use ledgers::Ledgers;
@@ -70,6 +70,8 @@ pub enum Transition {
     },
     /// Everything about this pod is settled and nothing of it is kept but tallies.
     Closed(Box<PodReport>),
+    /// The workload is gone and its ledger with it; this is how it stood.
+    Ended(Arc<Workload>),
 }
 
 /// The core.

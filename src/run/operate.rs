@@ -185,6 +185,10 @@ impl Outlets {
                     // Where many wait already, the core asks again.
                     let _full = self.lookups.try_send(Lookup { namespace, uid });
                 }
+                Transition::Ended(workload) => tracing::debug!(
+                    namespace = %workload.namespace, kind = %workload.target.kind, name = %workload.target.name,
+                    "the workload is gone"
+                ),
                 Transition::Closed(report) => {
                     tracing::debug!(
                         namespace = %report.pod.namespace, pod = %report.pod.name, runs = report.runs.len(),

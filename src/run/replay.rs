@@ -84,45 +84,33 @@ fn warnings(path: &Path, notices: &Notices) -> Vec<String> {
 #[derive(Default)]
 struct Told {
     pods: Vec<PodReport>,
-    /// As of their last closed pod: the core drops a workload once its owner and pods are gone.
-    workloads: BTreeMap<(Box<str>, WorkloadRef), Arc<Workload>>,
+    ended: Vec<Arc<Workload>>,
 }
 
 impl Told {
     fn drain(&mut self, auditor: &mut Auditor) {
         while let Some(transition) = auditor.poll_transition() {
-            if let Transition::Closed(report) = transition {
-                self.close(*report, &auditor.snapshot());
+            match transition {
+                Transition::Closed(report) => self.pods.push(*report),
+                Transition::Ended(workload) => self.ended.push(workload),
+                Transition::Incident { .. } | Transition::Lookup { .. } => {}
             }
         }
     }
 
-    fn close(&mut self, report: PodReport, snapshot: &Snapshot) {
-        let pod = &report.pod;
-        let wanted = (&pod.namespace, &pod.workload.kind, &pod.workload.name);
-        let found = snapshot.workloads.binary_search_by(|workload| {
-            let target = &workload.target;
-            (&workload.namespace, &target.kind, &target.name).cmp(&wanted)
-        });
-        if let Ok(place) = found {
-            let key = (pod.namespace.clone(), pod.workload.clone());
-            self.workloads
-                .insert(key, Arc::clone(&snapshot.workloads[place]));
-        }
-        self.pods.push(report);
-    }
-
-    fn contents(mut self, snapshot: &Snapshot) -> Contents {
-        for workload in &snapshot.workloads {
+    /// Of several workloads with one name, one after the other, the last is told.
+    fn contents(self, snapshot: &Snapshot) -> Contents {
+        let mut workloads: BTreeMap<(Box<str>, WorkloadRef), Arc<Workload>> = BTreeMap::new();
+        for workload in self.ended.iter().chain(&snapshot.workloads) {
             let key = (workload.namespace.clone(), workload.target.clone());
-            self.workloads.insert(key, Arc::clone(workload));
+            workloads.insert(key, Arc::clone(workload));
         }
         Contents {
             observed_from: snapshot.observed_from,
             observed_to: snapshot.observed_to,
             gaps: snapshot.gaps.clone(),
             pods: self.pods,
-            workloads: self.workloads.into_values().collect(),
+            workloads: workloads.into_values().collect(),
         }
     }
 }
@@ -140,40 +128,27 @@ mod tests {
     }
 
     #[test]
-    fn a_workload_that_ends_before_the_recording_is_told_as_of_its_last_pod() {
-        let mut workloads = sample::contents().workloads;
-        workloads.sort_by_key(|workload| workload.namespace.clone());
-        let mut told = Told::default();
-        told.close(sample::killed_pod(), &snapshot(workloads));
-        let contents = told.contents(&snapshot(Vec::new()));
-        let names: Vec<_> = contents
-            .workloads()
-            .iter()
-            .map(|workload| workload.target.name.clone())
-            .collect();
-        assert_eq!(names, ["web".into()]);
-        assert_eq!(contents.runs().len(), 1);
-    }
-
-    #[test]
-    fn a_workload_that_goes_on_is_told_as_of_the_end() {
+    fn a_workload_that_ended_is_told_unless_another_took_its_name() {
         let target = sample::killed_pod().pod.workload;
         let as_of = |revision| {
-            let workload = Workload {
+            Arc::new(Workload {
                 revision,
                 ..sample::empty_workload("shop", target.clone())
-            };
-            snapshot(vec![Arc::new(workload)])
+            })
         };
-        let mut told = Told::default();
-        told.close(sample::killed_pod(), &as_of(1));
-        let contents = told.contents(&as_of(2));
-        let revisions: Vec<_> = contents
-            .workloads
-            .iter()
-            .map(|workload| workload.revision)
-            .collect();
-        assert_eq!(revisions, [2]);
+        let told = || Told {
+            ended: vec![as_of(1)],
+            ..Told::default()
+        };
+        let revisions = |contents: Contents| -> Vec<u64> {
+            contents
+                .workloads
+                .iter()
+                .map(|workload| workload.revision)
+                .collect()
+        };
+        assert_eq!(revisions(told().contents(&snapshot(Vec::new()))), [1]);
+        assert_eq!(revisions(told().contents(&snapshot(vec![as_of(2)]))), [2]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What `HookAudit`s on the API tell: thresholds that users set, and owners that are gone.
 
 use super::ledgers::{ViewKey, view_key};
-use super::{Auditor, Timer};
+use super::{Auditor, Timer, Transition};
 use crate::audit::observation::{ControllerRef, ReportSeen};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::WorkloadRef;
@@ -77,9 +77,13 @@ impl Auditor {
     }
 
     pub(super) fn drop_ledger(&mut self, workload: WorkloadId) {
-        let Some(kept) = self.ledgers.kept.remove(&workload) else {
+        let Some(mut kept) = self.ledgers.kept.remove(&workload) else {
             return;
         };
+        if !kept.ledger.is_blank() {
+            let view = kept.ledger.view(self.now, self.ledgers.revision);
+            self.transitions.push_back(Transition::Ended(view));
+        }
         if let Some(timer) = kept.timer {
             self.timers.remove(&(timer, Timer::Ledger(workload)));
         }

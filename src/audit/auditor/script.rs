@@ -321,7 +321,7 @@ impl Script {
             match transition {
                 Transition::Closed(report) => reports.push(*report),
                 Transition::Incident { incident, .. } => incidents.push(*incident),
-                Transition::Lookup { .. } => {}
+                Transition::Lookup { .. } | Transition::Ended(_) => {}
             }
         }
         reports.extend(auditor.open_reports(at(end)));
