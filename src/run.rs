@@ -18,12 +18,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::RunError;
-use self::operate::Outlets;
+use self::operate::{Conclusions, Outlets};
 use crate::admin::{self, Admin, Health};
 use crate::audit::auditor::{Auditor, Settings};
 use crate::audit::observation::{Resource, Stream};
 use crate::audit::snapshot::Snapshot;
-use crate::config::{BindAddress, OperateConfig, RecordConfig, Redaction, ReportScope};
+use crate::config::{BindAddress, Cluster, OperateConfig, RecordConfig, Redaction, ReportScope};
 use crate::redact::{DigestKey, Redactor};
 
 use crate::sink::events::{EventCounters, EventQueue, EventSettings, EventSink};
@@ -71,7 +71,7 @@ struct Reached {
     key: DigestKey,
 }
 
-async fn reach(cluster: &crate::config::Cluster) -> Result<Reached, RunError> {
+async fn reach(cluster: &Cluster) -> Result<Reached, RunError> {
     let configuration = preflight::configuration(cluster).await?;
     let address = configuration.cluster_url.to_string();
     let client = preflight::client(configuration)?;
@@ -98,14 +98,19 @@ async fn digest_key(client: &Client) -> DigestKey {
     }
 }
 
-async fn operator(config: OperateConfig) -> Result<(), RunError> {
-    let cancel = ended_by_signal()?;
-    let reached = reach(&config.cluster).await?;
+/// The resource and the rights that the operator needs are there.
+async fn check(reached: &Reached, cluster: &Cluster) -> Result<(), RunError> {
     if !preflight::has_resource(&reached.client).await? {
         return Err(RunError::MissingResource);
     }
     let rights = [preflight::READS, preflight::WRITES].concat();
-    preflight::check_rights(&reached.client, &config.cluster, &rights).await?;
+    preflight::check_rights(&reached.client, cluster, &rights).await
+}
+
+async fn operator(config: OperateConfig) -> Result<(), RunError> {
+    let cancel = ended_by_signal()?;
+    let reached = reach(&config.cluster).await?;
+    check(&reached, &config.cluster).await?;
     let recorder = config
         .record_path
         .as_ref()
@@ -155,13 +160,16 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
     let Sinks {
         reports, events, ..
     } = sinks;
-    let outlets = Outlets {
+    let conclusions = Some(Conclusions {
         events,
         reports,
         snapshots,
         health,
+    });
+    let outlets = Outlets {
         lookups,
         recorder,
+        conclusions,
     };
     let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
     cancel.cancel();
@@ -261,30 +269,32 @@ async fn recorder(config: RecordConfig) -> Result<(), RunError> {
     if !preflight::has_resource(&reached.client).await? {
         resources.retain(|resource| *resource != Resource::HookAudits);
     }
-    let mut recorder = recording(&config.path, &reached, config.redaction)?;
+    let recorder = Some(recording(&config.path, &reached, config.redaction)?);
     let options = Options {
         namespaces: config.cluster.namespaces.clone(),
         resources,
         raw: RawObjects::Kept,
     };
     let translator = Translator::new(reached.key);
-    let (mut seen, handles) = source::start(&reached.client, &options, &translator, cancel.clone());
+    let (seen, handles) = source::start(&reached.client, &options, &translator, cancel.clone());
+    let mut tasks = JoinSet::new();
+    let (lookups, answers) = operate::look_ups(reached.client, options.raw, &mut tasks, &cancel);
     tracing::info!(server = reached.server, file = %config.path.display(), "recording until Ctrl-C");
-    loop {
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => break,
-            next = seen.recv() => {
-                let Some(next) = next else { break };
-                recorder.write(Timestamp::now(), &next)?;
-            }
-        }
-    }
-    drop(seen);
-    recorder.tick(Timestamp::now())?;
-    recorder.finish()?;
-    end(JoinSet::new(), handles).await;
-    Ok(())
+    let streams = source::streams(&options);
+    let auditor = Auditor::new(Settings {
+        streams,
+        seed: seed(),
+        ..Settings::default()
+    });
+    let outlets = Outlets {
+        lookups,
+        recorder,
+        conclusions: None,
+    };
+    let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
+    cancel.cancel();
+    end(tasks, handles).await;
+    result
 }
 
 fn recording(

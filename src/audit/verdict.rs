@@ -25,7 +25,7 @@ use jiff::Timestamp;
 
 use super::case::{Case, ContainerCase};
 use super::gap::Gaps;
-use super::moment::seconds_after;
+use super::moment::{Moment, seconds_after};
 use super::nodes::Nodes;
 use super::record::{Run, Termination};
 use super::snapshot::Active;
@@ -119,6 +119,14 @@ impl View<'_> {
     fn absence_settled(&self, end: Option<Timestamp>) -> bool {
         end.or(self.case.gone_at)
             .is_some_and(|end| self.reached(seconds_after(end, SETTLE_SECONDS)))
+    }
+
+    /// Whether the node did not answer between two moments, so that nothing there went at its usual pace.
+    fn was_silent(&self, from: Moment, to: Moment) -> bool {
+        let node = self.case.node.as_deref().unwrap_or_default();
+        self.world
+            .nodes
+            .was_unreachable(node, from.earliest, to.latest)
     }
 
     /// Whether the container was started again after this life.

@@ -29,12 +29,18 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// What the loop hands things to.
 pub(super) struct Outlets {
+    pub lookups: mpsc::Sender<Lookup>,
+    pub recorder: Option<Recorder>,
+    /// None where it only records: then the core runs to name its look-ups, and for nothing else.
+    pub conclusions: Option<Conclusions>,
+}
+
+/// Where conclusions go, and who wants to know that the loop is alive.
+pub(super) struct Conclusions {
     pub events: EventQueue,
     pub reports: Reports,
     pub snapshots: watch::Sender<Arc<Snapshot>>,
     pub health: Arc<Health>,
-    pub lookups: mpsc::Sender<Lookup>,
-    pub recorder: Option<Recorder>,
 }
 
 /// A pod whose Events the core asks for.
@@ -108,7 +114,7 @@ pub(super) async fn run(
                 auditor.handle_timeout(now);
             }
             _ = heartbeat.tick() => {
-                outlets.health.tick(Timestamp::now());
+                outlets.beat()?;
                 continue;
             }
             Some(answer) = answers.recv() => outlets.hand_in(&mut auditor, answer)?,
@@ -133,34 +139,13 @@ impl Outlets {
             recorder.write(now, &seen)?;
         }
         if seen.change == Change::Synced {
-            self.health.arrived(&super::name(&seen.stream));
             tracing::debug!(stream = %super::name(&seen.stream), "listed");
         }
-        if seen.stream.resource == Resource::HookAudits {
-            self.pass_on(&seen);
+        if let Some(conclusions) = &self.conclusions {
+            conclusions.heed(&seen);
         }
         auditor.handle(now, seen.observation);
         Ok(())
-    }
-
-    /// The writer of statuses compares with what the API holds.
-    fn pass_on(&self, seen: &Seen) {
-        let object = || {
-            seen.raw
-                .as_ref()
-                .and_then(|raw| serde_json::from_str::<HookAudit>(raw.get()).ok())
-        };
-        match (&seen.observation, seen.change) {
-            (_, Change::Relist) => self.reports.relist(),
-            (_, Change::Synced) => self.reports.synced(),
-            (Observation::ReportGone { namespace, name }, _) => self.reports.gone(namespace, name),
-            (_, Change::Added | Change::Modified) => {
-                if let Some(audit) = object() {
-                    self.reports.seen(&audit);
-                }
-            }
-            _ => {}
-        }
     }
 
     fn record_tick(&mut self, now: Timestamp) -> Result<(), RunError> {
@@ -168,6 +153,14 @@ impl Outlets {
             .recorder
             .as_mut()
             .map_or(Ok(()), |recorder| recorder.tick(now))?)
+    }
+
+    /// Says that the loop is alive, and leaves no line of a quiet recording unwritten.
+    fn beat(&mut self) -> Result<(), RunError> {
+        if let Some(conclusions) = &self.conclusions {
+            conclusions.health.tick(Timestamp::now());
+        }
+        Ok(self.recorder.as_mut().map_or(Ok(()), Recorder::flush)?)
     }
 
     fn tell(&mut self, auditor: &mut Auditor) {
@@ -179,7 +172,9 @@ impl Outlets {
                     incident,
                     ..
                 } => {
-                    self.events.offer(namespace, target, incident);
+                    if let Some(conclusions) = &self.conclusions {
+                        conclusions.events.offer(namespace, target, incident);
+                    }
                 }
                 Transition::Lookup { namespace, uid, .. } => {
                     // Where many wait already, the core asks again.
@@ -189,19 +184,43 @@ impl Outlets {
                     namespace = %workload.namespace, kind = %workload.target.kind, name = %workload.target.name,
                     "the workload is gone"
                 ),
-                Transition::Closed(report) => {
-                    tracing::debug!(
-                        namespace = %report.pod.namespace, pod = %report.pod.name, runs = report.runs.len(),
-                        "everything about this pod is settled"
-                    );
-                }
+                Transition::Closed(report) => tracing::debug!(
+                    namespace = %report.pod.namespace, pod = %report.pod.name, runs = report.runs.len(),
+                    "everything about this pod is settled"
+                ),
             }
         }
     }
 
     fn publish(&mut self, auditor: &mut Auditor) {
-        let snapshot = auditor.snapshot();
-        self.snapshots.send_replace(snapshot);
+        if let Some(conclusions) = &self.conclusions {
+            conclusions.snapshots.send_replace(auditor.snapshot());
+        }
+    }
+}
+
+impl Conclusions {
+    /// What is listed counts for readiness, and the writer of statuses compares with what the API holds.
+    fn heed(&self, seen: &Seen) {
+        if seen.change == Change::Synced {
+            self.health.arrived(&super::name(&seen.stream));
+        }
+        if seen.stream.resource != Resource::HookAudits {
+            return;
+        }
+        match (&seen.observation, seen.change) {
+            (_, Change::Relist) => self.reports.relist(),
+            (_, Change::Synced) => self.reports.synced(),
+            (Observation::ReportGone { namespace, name }, _) => self.reports.gone(namespace, name),
+            (_, Change::Added | Change::Modified) => {
+                let raw = seen.raw.as_ref();
+                let audit = raw.and_then(|raw| serde_json::from_str::<HookAudit>(raw.get()).ok());
+                if let Some(audit) = audit {
+                    self.reports.seen(&audit);
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::align::Life;
 use super::{View, grace, pre_stop, request};
+use crate::audit::case::{ContainerCase, Shown};
 use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::nodes::NodeTrouble;
-use crate::audit::observation::{EventReason, TerminatedReason};
+use crate::audit::observation::{EventReason, Note, TerminatedReason};
 use crate::audit::record::Run;
 use crate::audit::words::{Cause, Confidence, Hook, Outcome, TerminationResult, Trigger};
 
@@ -38,23 +40,12 @@ pub(super) fn of_ended(
     if !case.stop.finalizers.is_empty() {
         return (Cause::Finalizer, confirmed);
     }
-    if case.stop.completed_before {
+    if case.stop.completed_before && !request::begun_by_kubelet(case) {
         return (Cause::WithinGrace, confirmed);
     }
     let begun = request::stop_begun(view, requested);
-    let begun_late =
-        deadline.is_some_and(|deadline| begun.is_some_and(|at| at.earliest > deadline));
-    let overdue = deadline.is_some_and(|deadline| case.gone_at.is_some_and(|gone| gone > deadline));
-    let never_begun = begun.is_none() && overdue;
-    if (begun_late || never_begun) && held_by_post_start(view, requested) {
-        return (
-            Cause::PostStart,
-            if case.stop.begun && never_begun {
-                inferred
-            } else {
-                confirmed
-            },
-        );
+    if let Some(confidence) = post_start_held(view, requested, deadline, begun) {
+        return (Cause::PostStart, Some(confidence));
     }
     if result == TerminationResult::NodeLost {
         let gone = request::node_trouble(view) != Some(NodeTrouble::Unreachable);
@@ -78,12 +69,49 @@ pub(super) fn of_ended(
     if result == TerminationResult::ForceKilled {
         return force_killed(view, runs);
     }
-    late(view, deadline, begun, requested).unwrap_or_else(|| {
-        let graceful = result == TerminationResult::Graceful;
-        (
-            Cause::WithinGrace,
-            if graceful { confirmed } else { inferred },
-        )
+    let late = late(view, deadline, begun, requested);
+    late.filter(|_| result != TerminationResult::ForceDeleted)
+        .unwrap_or_else(|| {
+            let graceful = result == TerminationResult::Graceful && !ended_late(view, deadline);
+            (
+                Cause::WithinGrace,
+                if graceful { confirmed } else { inferred },
+            )
+        })
+}
+
+/// The last container's end was shown later than any stop in time can end.
+fn ended_late(view: &View<'_>, deadline: Option<Timestamp>) -> bool {
+    deadline
+        .zip(view.case.stop.all_ended_at)
+        .is_some_and(|(deadline, at)| at > seconds_after(deadline, SILENT_SECONDS))
+}
+
+/// Whether a running postStart held the stop's begin past the deadline, and how sure that is.
+fn post_start_held(
+    view: &View<'_>,
+    requested: Moment,
+    deadline: Option<Timestamp>,
+    begun: Option<Moment>,
+) -> Option<Confidence> {
+    let deadline = deadline?;
+    let late = match begun {
+        Some(at) => at.earliest > deadline,
+        None => view.case.gone_at.is_some_and(|gone| gone > deadline),
+    };
+    if !late || !held_by_post_start(view, requested) {
+        return None;
+    }
+    let known = view
+        .lives
+        .iter()
+        .flatten()
+        .any(|life| life.started().is_some());
+    let certain = known && (begun.is_some() || !view.case.stop.begun);
+    Some(if certain {
+        Confidence::Confirmed
+    } else {
+        Confidence::Inferred
     })
 }
 
@@ -100,12 +128,14 @@ fn late(
         return Some((Cause::ContainerRuntime, Some(Confidence::Confirmed)));
     }
     let silent_from = seconds_after(deadline?, SILENT_SECONDS);
-    if let Some(begun) = begun.filter(|begun| begun.earliest > silent_from) {
-        let node = case.node.as_deref().unwrap_or_default();
-        let lost = view
-            .world
-            .nodes
-            .was_unreachable(node, requested.earliest, begun.latest);
+    let node = case.node.as_deref().unwrap_or_default();
+    let until = case.stop.all_ended_at.or(case.gone_at).unwrap_or(view.now);
+    let lost = view
+        .world
+        .nodes
+        .was_unreachable(node, requested.earliest, until);
+    let begun_late = begun.is_some_and(|begun| begun.earliest > silent_from);
+    if begun_late || lost && ended_late(view, deadline) {
         let cause = if lost {
             Cause::NodeUnreachable
         } else {
@@ -140,22 +170,33 @@ pub(super) fn held_by_post_start(view: &View<'_>, requested: Moment) -> bool {
         .zip(&view.lives)
         .any(|(container, lives)| {
             container.post_start.is_some()
-                && lives.last().is_some_and(|life| {
-                    let not_running = life
-                        .instance
-                        .running_seen_at
-                        .is_none_or(|running| running > requested.latest);
-                    let begun = life
-                        .started()
-                        .is_some_and(|started| started.earliest <= requested.latest);
-                    // One that had ended by itself holds nothing.
-                    let ended = life
-                        .instance
-                        .finished()
-                        .is_some_and(|end| end.is_before(requested));
-                    !life.instance.preexisting && not_running && begun && !ended
-                })
+                && lives
+                    .last()
+                    .is_some_and(|life| holds(container, life, requested))
         })
+}
+
+/// The postStart of this instance had begun and not ended when the stop was asked for.
+fn holds(container: &ContainerCase, life: &Life, requested: Moment) -> bool {
+    let instance = &life.instance;
+    let failed = life.post_start_failure.is_some()
+        || instance.post_start_error
+        || life
+            .kills
+            .iter()
+            .any(|kill| kill.note == Note::FailedPostStartHook);
+    let not_running = instance
+        .running_seen_at
+        .is_none_or(|running| running > requested.latest);
+    // A container that was never shown to have started, and yet got its stop, began unseen.
+    let begun = match life.started() {
+        Some(started) => started.earliest <= requested.latest,
+        None => container.shown == Shown::NotStarted && !life.kills.is_empty(),
+    };
+    let ended = instance
+        .finished()
+        .is_some_and(|end| end.is_before(requested));
+    !instance.preexisting && !failed && not_running && begun && !ended
 }
 
 fn force_killed(view: &View<'_>, runs: &[Run]) -> (Cause, Option<Confidence>) {

@@ -146,9 +146,16 @@ fn spent(view: &View<'_>, runs: &[Run], requested: Moment) -> Spent {
         .iter()
         .rfind(|run| run.hook == Hook::PreStop && run.container == container.name);
     let hook = run.map_or(Interval::ZERO, cut);
-    let whole = evidence::interval(finished, begun);
+    // With several deliveries the process got its signal after the last of them.
+    let last = life.kills.last().map_or(begun, |kill| kill.at);
+    let whole = evidence::interval(finished, last);
+    let silent = view.was_silent(last, finished);
     let shutdown = Interval {
-        min: whole.min.saturating_sub(hook.max.unwrap_or(whole.min)),
+        min: if silent {
+            Duration::ZERO
+        } else {
+            whole.min.saturating_sub(hook.max.unwrap_or(whole.min))
+        },
         max: whole.max.map(|max| max.saturating_sub(hook.min)),
     };
     Spent {

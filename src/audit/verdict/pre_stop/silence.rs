@@ -99,7 +99,10 @@ impl Delivery<'_> {
         let shortest = ended
             .moment()
             .map_or(0.0, |finished| finished.seconds_since(self.kill.at).0);
-        match grace.filter(|grace| self.alone() && shortest >= grace.seconds as f64) {
+        let silent = ended
+            .moment()
+            .is_some_and(|finished| self.view.was_silent(self.kill.at, finished));
+        match grace.filter(|grace| !silent && self.alone() && shortest >= grace.seconds as f64) {
             Some(grace) if ended.exit_code == KILLED => {
                 self.killed_late(grace, shortest, longest, run)
             }
