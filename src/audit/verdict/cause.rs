@@ -40,13 +40,6 @@ pub(super) fn of_ended(
     if !case.stop.finalizers.is_empty() {
         return (Cause::Finalizer, confirmed);
     }
-    if case.stop.completed_before && !request::begun_by_kubelet(case) {
-        return (Cause::WithinGrace, confirmed);
-    }
-    let begun = request::stop_begun(view, requested);
-    if let Some(confidence) = post_start_held(view, requested, deadline, begun) {
-        return (Cause::PostStart, Some(confidence));
-    }
     if result == TerminationResult::NodeLost {
         let gone = request::node_trouble(view) != Some(NodeTrouble::Unreachable);
         return (
@@ -57,6 +50,13 @@ pub(super) fn of_ended(
             },
             inferred,
         );
+    }
+    if case.stop.completed_before && !request::begun_by_kubelet(case) {
+        return (Cause::WithinGrace, confirmed);
+    }
+    let begun = request::stop_begun(view, requested);
+    if let Some(confidence) = post_start_held(view, requested, deadline, begun) {
+        return (Cause::PostStart, Some(confidence));
     }
     let overrun = |run: &&Run| {
         run.hook == Hook::PreStop
