@@ -69,6 +69,9 @@ pub(super) fn of_ended(
     if result == TerminationResult::ForceKilled {
         return force_killed(view, runs);
     }
+    if result == TerminationResult::Unknown && case.stop.all_ended_at.is_none() {
+        return (Cause::Unknown, None);
+    }
     let late = late(view, deadline, begun, requested);
     late.filter(|_| result != TerminationResult::ForceDeleted)
         .unwrap_or_else(|| {

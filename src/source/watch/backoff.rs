@@ -3,7 +3,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const FIRST: Duration = Duration::from_millis(800);
-const LONGEST: Duration = Duration::from_secs(30);
+/// Where the API server answers and cannot help.
+pub(super) const ANSWERED_LONGEST: Duration = Duration::from_secs(30);
+/// Where nobody answers: trying again costs nobody anything, and each second of blindness loses ends of pods.
+pub(super) const UNREACHABLE_LONGEST: Duration = Duration::from_secs(5);
 const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 
 /// How long to wait after a failure: twice as long each time, forgotten only after a complete list
@@ -25,8 +28,8 @@ impl Backoff {
         self.fine_since = Some(now);
     }
 
-    /// The wait after a failure now; `random` spreads those who failed together.
-    pub(super) fn failed(&mut self, now: Instant, random: u64) -> Duration {
+    /// The wait after a failure now, at most `longest`; `random` spreads those who failed together.
+    pub(super) fn failed(&mut self, now: Instant, random: u64, longest: Duration) -> Duration {
         if let Some(since) = &mut self.fine_since {
             if now.duration_since(*since) >= HEALTHY_AFTER {
                 self.failures = 0;
@@ -35,7 +38,7 @@ impl Backoff {
         }
         let wait = FIRST
             .saturating_mul(1 << self.failures.min(10))
-            .min(LONGEST);
+            .min(longest);
         self.failures = self.failures.saturating_add(1);
         // Between half of it and all of it.
         let half = wait / 2;
@@ -49,7 +52,7 @@ mod tests {
     use super::*;
 
     fn waits(backoff: &mut Backoff, now: Instant, times: usize) -> Vec<u128> {
-        let wait = |_| backoff.failed(now, 0).as_millis();
+        let wait = |_| backoff.failed(now, 0, ANSWERED_LONGEST).as_millis();
         (0..times).map(wait).collect()
     }
 
@@ -59,7 +62,9 @@ mod tests {
         let waited = waits(&mut Backoff::default(), now, 8);
         assert_eq!(waited, [400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000]);
         for (random, expected) in [(0, 400), (399_999_999, 799)] {
-            let wait = Backoff::default().failed(now, random).as_millis();
+            let wait = Backoff::default()
+                .failed(now, random, ANSWERED_LONGEST)
+                .as_millis();
             assert_eq!(wait, expected);
         }
     }
@@ -71,7 +76,7 @@ mod tests {
         waits(&mut backoff, now, 6);
         backoff.listing();
         let later = now + Duration::from_secs(3600);
-        assert!(backoff.failed(later, 0) >= Duration::from_secs(15));
+        assert!(backoff.failed(later, 0, ANSWERED_LONGEST) >= Duration::from_secs(15));
     }
 
     #[test]
@@ -81,8 +86,14 @@ mod tests {
         waits(&mut backoff, now, 6);
         backoff.listed(now);
         let soon = now + Duration::from_secs(59);
-        assert!(backoff.failed(soon, 0) >= Duration::from_secs(15));
-        assert!(backoff.failed(soon + Duration::from_secs(59), 0) >= Duration::from_secs(15));
-        assert!(backoff.failed(soon + Duration::from_secs(119), 0) < Duration::from_secs(1));
+        assert!(backoff.failed(soon, 0, ANSWERED_LONGEST) >= Duration::from_secs(15));
+        assert!(
+            backoff.failed(soon + Duration::from_secs(59), 0, ANSWERED_LONGEST)
+                >= Duration::from_secs(15)
+        );
+        assert!(
+            backoff.failed(soon + Duration::from_secs(119), 0, ANSWERED_LONGEST)
+                < Duration::from_secs(1)
+        );
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
+use super::backoff::{ANSWERED_LONGEST, Backoff, UNREACHABLE_LONGEST};
 use super::client::{ANSWER_WITHIN, attended};
 use super::health::{Failure, StreamHealth};
 use super::object::{Watchable, Watched};
@@ -231,7 +231,13 @@ impl Watch {
 
     async fn wait(&mut self, failure: Failure) {
         let random = RandomState::new().hash_one(0);
-        let wait = self.backoff.failed(Instant::now(), random);
+        let unreachable = matches!(failure, Failure::Connection | Failure::Timeout);
+        let longest = if unreachable {
+            UNREACHABLE_LONGEST
+        } else {
+            ANSWERED_LONGEST
+        };
+        let wait = self.backoff.failed(Instant::now(), random, longest);
         let (stream, retry_in_ms) = (Told(&self.stream), wait.as_millis());
         // Never the error itself: it may quote the object. A quiet watch of Events gets no bookmarks, so
         // that its point to go on from expires as a matter of course.
