@@ -1,4 +1,7 @@
-//! Audits container lifecycle hooks.
+//! hookaudit: why pods do not start, do not stop, or stop badly.
+//!
+//! `source` turns what an API server or a recording says into observations, `audit` concludes, `sink`
+//! and `report` tell it. `run` wires them; nothing else knows of all of them. See `ARCHITECTURE.md`.
 
 pub mod admin;
 pub mod api;
