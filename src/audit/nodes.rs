@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 
-use super::moment::Moment;
+use super::moment::{Moment, seconds_after};
 use super::observation::{NodeReady, NodeSeen};
 
 /// Kubelet starts kept per node; older ones touch no open case.
 const STARTS_KEPT: usize = 32;
+
+/// A graceful node shutdown ends all pods within its configured period, minutes at most.
+const SHUTDOWN_SECONDS: i64 = 600;
 
 #[derive(Debug, Default)]
 struct Node {
@@ -100,6 +103,14 @@ impl Nodes {
             .iter()
             .copied()
             .find(|start| *start >= from.earliest && *start <= to)
+    }
+
+    /// Whether the node's kubelet announced a shutdown within ten minutes before `at`.
+    #[must_use]
+    pub fn shutdown_before(&self, name: &str, at: Timestamp) -> bool {
+        let shutdowns = self.nodes.get(name).map(|node| &node.shutdowns);
+        let from = seconds_after(at, -SHUTDOWN_SECONDS);
+        shutdowns.is_some_and(|shutdowns| shutdowns.range(from..=at).next().is_some())
     }
 
     /// Whether the node did not answer at some time between two times of ours.

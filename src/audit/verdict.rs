@@ -141,6 +141,6 @@ impl View<'_> {
     }
 
     fn trigger(&self) -> Option<Trigger> {
-        request::trigger(self.case)
+        request::trigger(self)
     }
 }

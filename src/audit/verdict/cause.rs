@@ -51,7 +51,7 @@ pub(super) fn of_ended(
             inferred,
         );
     }
-    if case.stop.completed_before && !request::begun_by_kubelet(case) {
+    if case.stop.completed_before && !request::begun_by_kubelet(view) {
         return (Cause::WithinGrace, confirmed);
     }
     let begun = request::stop_begun(view, requested);

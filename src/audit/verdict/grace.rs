@@ -55,7 +55,7 @@ pub(super) fn effective(view: &View<'_>, container: &ContainerCase, kill: &Kill)
         _ => {}
     }
     let of_pod = is_of_termination(view, container, kill);
-    if of_pod && begun_by_kubelet(view.case) {
+    if of_pod && begun_by_kubelet(view) {
         return match view.trigger() {
             // A hard eviction and a local-storage limit allow 1 s (1.30), a soft one its own maximum.
             Some(Trigger::NodePressureEvicted) => Grace::likely(1),
@@ -85,10 +85,7 @@ pub(super) fn is_of_termination(view: &View<'_>, container: &ContainerCase, kill
         .position(|known| known.name == container.name);
     let last = place.and_then(|place| view.lives[place].last());
     let of_last = last.is_some_and(|life| life.kills.iter().any(|known| known.at == kill.at));
-    let requested = view
-        .case
-        .requested()
-        .filter(|_| !begun_by_kubelet(view.case));
+    let requested = view.case.requested().filter(|_| !begun_by_kubelet(view));
     let completed = view.case.stop.completed_before;
     of_last
         && requested.is_none_or(|requested| {

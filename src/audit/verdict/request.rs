@@ -2,15 +2,15 @@
 
 use super::View;
 use super::align::{Kill, Life};
-use crate::audit::case::Case;
 use crate::audit::moment::Moment;
 use crate::audit::nodes::NodeTrouble;
 use crate::audit::observation::{Disruption, EventReason, Note, StatusReason};
 use crate::audit::words::{ContainerType, Reason, Trigger};
 
 /// Who asked the pod to stop; the first of several wins.
-pub(super) fn trigger(case: &Case) -> Option<Trigger> {
-    let by_kubelet = kubelet_trigger(case);
+pub(super) fn trigger(view: &View<'_>) -> Option<Trigger> {
+    let case = view.case;
+    let by_kubelet = kubelet_trigger(view);
     let Some(requested) = case.requested() else {
         return by_kubelet.map(|(trigger, _)| trigger);
     };
@@ -32,7 +32,8 @@ pub(super) fn trigger(case: &Case) -> Option<Trigger> {
 }
 
 /// The kubelet's own reason to stop a pod, and when it said so, where an Event tells it.
-fn kubelet_trigger(case: &Case) -> Option<(Trigger, Option<Moment>)> {
+fn kubelet_trigger(view: &View<'_>) -> Option<(Trigger, Option<Moment>)> {
+    let case = view.case;
     if let Some(at) = case.events.first(EventReason::Evicted) {
         return Some((Trigger::NodePressureEvicted, Some(at)));
     }
@@ -44,14 +45,20 @@ fn kubelet_trigger(case: &Case) -> Option<(Trigger, Option<Moment>)> {
         StatusReason::Preempting => Some((Trigger::PreemptedByKubelet, None)),
         StatusReason::NodeShutdown => Some((Trigger::NodeShutdown, None)),
         StatusReason::DeadlineExceeded => Some((Trigger::ActiveDeadline, None)),
-        _ => None,
+        // A pod whose processes all exit 0 ends without a reason; the node's own Event tells.
+        _ => {
+            let stop = stops(view).map(|kill| kill.at).min()?;
+            let node = case.node.as_deref()?;
+            let announced = view.world.nodes.shutdown_before(node, stop.latest);
+            announced.then_some((Trigger::NodeShutdown, Some(stop)))
+        }
     }
 }
 
 /// The stop did not come through the API.
-pub(super) fn begun_by_kubelet(case: &Case) -> bool {
+pub(super) fn begun_by_kubelet(view: &View<'_>) -> bool {
     matches!(
-        trigger(case),
+        trigger(view),
         Some(
             Trigger::NodePressureEvicted
                 | Trigger::PreemptedByKubelet
@@ -71,7 +78,7 @@ pub(super) fn requested(view: &View<'_>, trigger: Trigger) -> Option<Moment> {
     ) {
         return view.case.requested();
     }
-    let said = kubelet_trigger(view.case).and_then(|(_, at)| at);
+    let said = kubelet_trigger(view).and_then(|(_, at)| at);
     let killed = stops(view).map(|kill| kill.at).min();
     said.into_iter()
         .chain(killed)

@@ -9,17 +9,17 @@ use crate::audit::words::{Confidence, Handler, Hook, Outcome, TerminationResult}
 
 pub(super) fn judge(view: &View<'_>, runs: &[Run]) -> Option<Termination> {
     let case = view.case;
-    let trigger = request::trigger(case)?;
+    let trigger = request::trigger(view)?;
     let requested = request::requested(view, trigger)?;
     let deletion = case
         .stop
         .deletions
         .first()
-        .filter(|_| !request::begun_by_kubelet(case));
+        .filter(|_| !request::begun_by_kubelet(view));
     let deadline = deletion.map(|deletion| deletion.deadline);
     let ended = request::ended_last(view);
     let over = case.gone_at.is_some()
-        || (request::begun_by_kubelet(case) && case.stop.all_ended_at.is_some());
+        || (request::begun_by_kubelet(view) && case.stop.all_ended_at.is_some());
     let (result, result_confidence) = if over {
         result(view)
     } else {
