@@ -37,7 +37,7 @@ func runMain(arguments []string) {
 	eatAfter := flags.Duration("eat-after", 0, "when to take it")
 	eatOn := flags.String("eat-on", "", "take it when this file appears")
 	server := flags.String("http", "", "address to serve hooks on")
-	first := flags.Duration("first", 0, "-after holds for the first instance only, and this long for the others; 0: for all")
+	once := flags.Bool("once", false, "-after holds for the pod's first instance of the container only")
 	_ = flags.Parse(arguments)
 
 	ledger := openLedger("main", "")
@@ -51,7 +51,7 @@ func runMain(arguments []string) {
 		go eatWhenDue(ledger, *eat, *eatAfter, *eatOn)
 	}
 	var due <-chan time.Time
-	if *after > 0 && (*first == 0 || isFirstInstance()) {
+	if *after > 0 && (!*once || isFirstInstance()) {
 		due = time.After(*after)
 	}
 	for {
@@ -76,15 +76,15 @@ func runHook(arguments []string) {
 	sleep := flags.Duration("sleep", 0, "how long it takes")
 	code := flags.Int("code", 0, "exit code")
 	eat := flags.Int("eat-mib", 0, "memory to take after the sleep")
-	eatMain := flags.String("touch", "", "make this file before the sleep")
+	touch := flags.String("touch", "", "make this file before the sleep")
 	stopMain := flags.String("stop-main", "", "signal for the main process before the sleep: TERM, KILL or USR1")
 	_ = flags.Parse(arguments)
 
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	ledger := openLedger("hook", *hook)
 	ledger.write(entry{Event: "start"})
-	if *eatMain != "" {
-		_ = os.WriteFile(*eatMain, nil, 0o644)
+	if *touch != "" {
+		_ = os.WriteFile(*touch, nil, 0o644)
 	}
 	if number, known := signalNumbers[*stopMain]; known {
 		_ = syscall.Kill(1, number)
