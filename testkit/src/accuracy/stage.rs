@@ -5,13 +5,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::truth::{Action, Witnesses};
+use crate::truth::Action;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -34,7 +34,10 @@ impl<'a> Stage<'a> {
         fs::create_dir_all(dir)?;
         build_witness(&dir.join("witness"))?;
         File::create(dir.join("ledger.jsonl"))?;
-        let recorder = Command::new(hookaudit)
+        delete_namespaces(cluster)?;
+        let resource = Command::new(hookaudit).arg("crd").output()?;
+        cluster.apply(&String::from_utf8(resource.stdout)?)?;
+        let mut recorder = Command::new(hookaudit)
             .args(["record", "-o"])
             .arg(dir.join("recording.jsonl"))
             .arg("--kubeconfig")
@@ -43,6 +46,13 @@ impl<'a> Stage<'a> {
             .stderr(File::create(dir.join("record.log"))?)
             .spawn()
             .with_context(|| format!("{} cannot be run", hookaudit.display()))?;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        if let Some(status) = recorder.try_wait()? {
+            bail!(
+                "the recorder ended with {status}; see {}",
+                dir.join("record.log").display()
+            );
+        }
         Ok(Self {
             cluster,
             client: cluster.client().await?,
@@ -100,8 +110,8 @@ impl<'a> Stage<'a> {
             .count())
     }
 
-    /// Ends the recording and hears the witnesses.
-    pub fn strike(mut self) -> anyhow::Result<Witnesses> {
+    /// Ends the recording and takes the cluster's logs.
+    pub fn strike(mut self) -> anyhow::Result<()> {
         interrupt(&mut self.recorder)?;
         self.runtime.stop()?;
         let cluster_dir = self
@@ -122,7 +132,21 @@ impl<'a> Stage<'a> {
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
         drop(self.recorder.kill());
+        drop(self.runtime.stop());
     }
+}
+
+/// What another run left behind.
+fn delete_namespaces(cluster: &Cluster) -> anyhow::Result<()> {
+    let names = cluster.kubectl(&["get", "namespaces", "-o", "name"])?;
+    let own: Vec<&str> = names
+        .lines()
+        .filter(|name| name.starts_with("namespace/h-"))
+        .collect();
+    if !own.is_empty() {
+        cluster.kubectl(&[&["delete", "--timeout=120s"], own.as_slice()].concat())?;
+    }
+    Ok(())
 }
 
 /// Ctrl-C, so that the recorder can write its last line.
@@ -151,6 +175,7 @@ impl<'a> Runtime<'a> {
             .args(["sh", "-c", "echo $$; exec ctr --namespace k8s.io events"])
             .stdin(Stdio::null())
             .stdout(File::create(log)?)
+            .stderr(Stdio::null())
             .spawn()?;
         Ok(Self {
             cluster,

@@ -1,6 +1,7 @@
 //! Plays the scenarios of the accuracy suite, compares the operator's verdicts with the truth, and writes the table.
 //!
-//! `accuracy HOOKAUDIT [--out DIR] [--settle SECONDS] [--keep DIR] [--table FILE] [NAME...]`; a NAME is a phase or a part of a scenario's name.
+//! `accuracy HOOKAUDIT [--out DIR] [--settle SECONDS] [--keep DIR] [--table FILE] [--again] [NAME...]`; a NAME is a phase or a part of a
+//! scenario's name. With `--again` nothing is played: what an earlier run left in DIR is judged anew.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,6 +24,8 @@ use tokio::sync::{Barrier, Semaphore};
 
 /// So many pods start at once without keeping each other waiting.
 const AT_ONCE: usize = 10;
+/// From when to when each scenario was played, or why it was not.
+const PLAYED: &str = "played.json";
 
 struct Options {
     hookaudit: PathBuf,
@@ -30,6 +33,7 @@ struct Options {
     keep: Option<PathBuf>,
     table: Option<PathBuf>,
     settle: Duration,
+    again: bool,
     names: Vec<String>,
 }
 
@@ -73,6 +77,7 @@ fn options() -> anyhow::Result<Options> {
         keep: None,
         table: None,
         settle: Duration::from_secs(SETTLE_SECONDS.unsigned_abs()),
+        again: false,
         names: Vec::new(),
     };
     while let Some(word) = words.next() {
@@ -85,6 +90,7 @@ fn options() -> anyhow::Result<Options> {
             "--out" => options.out = value()?.into(),
             "--keep" => options.keep = Some(value()?.into()),
             "--table" => options.table = Some(value()?.into()),
+            "--again" => options.again = true,
             "--settle" => options.settle = Duration::from_secs(value()?.parse()?),
             flag if flag.starts_with('-') => bail!("unknown: {flag}"),
             _ => options.names.push(word),
@@ -108,35 +114,27 @@ async fn play(
     rows: &mut Vec<Row>,
     failures: &mut Vec<String>,
 ) -> anyhow::Result<()> {
-    let flags = phase.cluster_flags();
-    let cluster = if flags.is_empty() {
-        Cluster::with_node()
-    } else {
-        Cluster::fresh(Level::Node, flags).map(Arc::new)
-    };
-    let cluster = cluster.context("no cluster")?;
-    let stage = Stage::set(
-        &cluster,
-        &options.out.join(phase.name()),
-        &options.hookaudit,
-    )
-    .await?;
-    let played = play_all(&stage, phase, chosen).await?;
-    tell(&format!(
-        "{}: played; {} s until all is settled",
-        phase.name(),
-        options.settle.as_secs()
-    ));
-    tokio::time::sleep(options.settle).await;
-    let recording = stage.recording();
-    let dir = stage.dir.clone();
-    let witnesses = stage.strike()?;
+    let dir = options.out.join(phase.name());
+    if !options.again {
+        perform(options, phase, chosen, &dir).await?;
+    }
+    let witnesses = Witnesses::read(&dir)?;
+    let played: BTreeMap<String, Result<Played, String>> =
+        serde_json::from_str(&fs::read_to_string(dir.join(PLAYED))?)?;
     for scenario in chosen {
-        match &played[scenario.name] {
-            Err(error) => failures.push(format!("{error:#}")),
-            Ok(span) => {
-                let part = options.keep.as_deref().unwrap_or(&dir);
-                let row = judge(options, scenario, *span, &recording, part, &witnesses)?;
+        match played.get(scenario.name) {
+            None => failures.push(format!("{}: not played", scenario.name)),
+            Some(Err(error)) => failures.push(error.clone()),
+            Some(Ok(span)) => {
+                let kept = options.keep.as_deref().unwrap_or(&dir);
+                let row = judge(
+                    options,
+                    scenario,
+                    *span,
+                    &dir.join("recording.jsonl"),
+                    kept,
+                    &witnesses,
+                )?;
                 failures.extend(not_shown(scenario, &row.truth));
                 tell_row(&row);
                 rows.push(row);
@@ -144,6 +142,35 @@ async fn play(
         }
     }
     Ok(())
+}
+
+async fn perform(
+    options: &Options,
+    phase: Phase,
+    chosen: &[Scenario],
+    dir: &Path,
+) -> anyhow::Result<()> {
+    let flags = phase.cluster_flags();
+    let cluster = if flags.is_empty() {
+        Cluster::with_node()
+    } else {
+        Cluster::fresh(Level::Node, flags).map(Arc::new)
+    };
+    let cluster = cluster.context("no cluster")?;
+    let stage = Stage::set(&cluster, dir, &options.hookaudit).await?;
+    let played = play_all(&stage, phase, chosen).await?;
+    let shown: BTreeMap<&str, Result<Played, String>> = played
+        .into_iter()
+        .map(|(name, played)| (name, played.map_err(|error| format!("{error:#}"))))
+        .collect();
+    fs::write(dir.join(PLAYED), serde_json::to_string_pretty(&shown)?)?;
+    tell(&format!(
+        "{}: played; {} s until all is settled",
+        phase.name(),
+        options.settle.as_secs()
+    ));
+    tokio::time::sleep(options.settle).await;
+    stage.strike()
 }
 
 type Outcomes = BTreeMap<&'static str, anyhow::Result<Played>>;

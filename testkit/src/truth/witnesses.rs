@@ -83,14 +83,19 @@ pub struct Witnesses {
 }
 
 impl Witnesses {
-    /// Reads `ledger.jsonl`, `actions.jsonl` and `runtime.log` of a run, and the logs of its cluster.
-    pub fn read(run: &Path, kubelet_log: &Path, audit_log: &Path) -> anyhow::Result<Self> {
+    /// Reads `ledger.jsonl`, `actions.jsonl`, `runtime.log`, `kubelet.log` and `audit.log` of a run.
+    ///
+    /// # Errors
+    ///
+    /// If one of them cannot be read.
+    pub fn read(run: &Path) -> anyhow::Result<Self> {
+        let kubelet_log = run.join("kubelet.log");
         let ledger: Vec<Entry> = json_lines(&run.join("ledger.jsonl"))?;
         let mut witnesses = Self {
             ledger,
             actions: json_lines(&run.join("actions.jsonl"))?,
-            log: kubelet_log::parse(&text(kubelet_log)?, year_of(kubelet_log)?),
-            requests: audit_log::parse(&text(audit_log)?),
+            log: kubelet_log::parse(&text(&kubelet_log)?, year_of(&kubelet_log)?),
+            requests: audit_log::parse(&text(&run.join("audit.log"))?),
             ..Self::default()
         };
         witnesses.read_runtime(&text(&run.join("runtime.log"))?);
