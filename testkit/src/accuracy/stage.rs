@@ -121,11 +121,7 @@ impl<'a> Stage<'a> {
         for log in ["kubelet.log", "audit.log"] {
             fs::copy(cluster_dir.join(log), self.dir.join(log))?;
         }
-        Witnesses::read(
-            &self.dir,
-            &self.dir.join("kubelet.log"),
-            &self.dir.join("audit.log"),
-        )
+        Ok(())
     }
 }
 
