@@ -6,18 +6,11 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub at: Timestamp,
-    pub answered_at: Timestamp,
     pub user: String,
     pub namespace: String,
     /// Empty for a request about all of them.
     pub pod: String,
     pub is_eviction: bool,
-}
-
-impl Request {
-    pub fn is_by_kubelet(&self) -> bool {
-        self.user.starts_with("system:node:")
-    }
 }
 
 /// The granted requests to delete or evict pods.
@@ -41,7 +34,6 @@ fn parse_line(line: &str) -> Option<Request> {
     }
     Some(Request {
         at: line["requestReceivedTimestamp"].as_str()?.parse().ok()?,
-        answered_at: line["stageTimestamp"].as_str()?.parse().ok()?,
         user: line["user"]["username"].as_str()?.to_owned(),
         namespace: object["namespace"].as_str()?.to_owned(),
         pod: object["name"].as_str().unwrap_or_default().to_owned(),

@@ -24,20 +24,24 @@ pub(super) struct Instance {
 pub(super) struct End {
     pub at: Timestamp,
     pub code: i32,
-    /// The process went by itself on a signal that it was sent.
-    pub is_by_signal: bool,
     pub is_out_of_memory: bool,
+    /// The code says that it died of the signal it was sent.
+    pub is_of_its_signal: bool,
 }
 
 impl End {
     /// How an ending that nobody asked a hook about reads in the contract.
-    pub fn reason(&self) -> &'static str {
+    pub(super) fn reason(&self) -> &'static str {
         match self {
             Self {
                 is_out_of_memory: true,
                 ..
             } => "OOMKilled",
-            Self { code: 0 | 143, .. } => "MainExited",
+            Self { code: 0, .. }
+            | Self {
+                is_of_its_signal: true,
+                ..
+            } => "MainExited",
             _ => "MainFailed",
         }
     }
@@ -51,14 +55,8 @@ pub(super) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    pub fn instance(&self, container_id: &str) -> Option<&Instance> {
-        self.instances
-            .iter()
-            .find(|instance| instance.container_id == container_id)
-    }
-
     /// A run with everything that does not depend on how it went.
-    pub fn run(&self, instance: &Instance, hook: &str, handler: &str) -> Run {
+    pub(super) fn run(&self, instance: &Instance, hook: &str, handler: &str) -> Run {
         Run {
             namespace: self.pod.namespace.clone(),
             pod: self.pod.name.clone(),
@@ -208,7 +206,11 @@ fn end_of(container_id: &str, witnesses: &Witnesses) -> Option<End> {
     Some(End {
         at,
         code,
-        is_by_signal: own.is_some_and(|own| !own.signal.is_empty()),
         is_out_of_memory,
+        is_of_its_signal: own.is_some_and(|own| match own.signal.as_str() {
+            "TERM" => code == 143,
+            "USR1" => code == 138,
+            _ => false,
+        }),
     })
 }

@@ -9,8 +9,6 @@ pub(super) struct LogLine {
     pub at: Timestamp,
     pub said: Said,
     pub pod_uid: String,
-    /// Empty where the line is about the whole pod.
-    pub container: String,
     /// Empty where the line does not say.
     pub container_id: String,
     pub grace_seconds: Option<f64>,
@@ -82,7 +80,6 @@ fn parse_line(line: &str, year: i16) -> Option<LogLine> {
         at: stamp(head, year)?,
         said,
         pod_uid: field(fields, "podUID").unwrap_or_default(),
-        container: field(fields, "containerName").unwrap_or_default(),
         container_id: identifier.rsplit('/').next().unwrap_or_default().to_owned(),
         grace_seconds: field(fields, "gracePeriod").and_then(|grace| grace.parse().ok()),
         error: field(fields, "err"),
@@ -130,10 +127,7 @@ mod tests {
         assert_eq!(line.said, Said::HookFailed);
         assert_eq!(line.at.to_string(), "2026-11-23T16:55:51.672937Z");
         assert_eq!(line.error.as_deref(), Some(r#"Get "http://a/b": EOF"#));
-        assert_eq!(
-            (line.container.as_str(), line.container_id.as_str()),
-            ("app", "feff07")
-        );
+        assert_eq!(line.container_id, "feff07");
     }
 
     #[test]

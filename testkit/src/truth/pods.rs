@@ -66,7 +66,7 @@ pub(super) enum Handler {
 }
 
 impl Handler {
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Exec => "Exec",
             Self::HttpGet => "HTTPGet",
@@ -92,7 +92,7 @@ impl Handler {
 }
 
 impl Shown {
-    pub fn read(recording: &Path) -> anyhow::Result<Self> {
+    pub(super) fn read(recording: &Path) -> anyhow::Result<Self> {
         let mut shown = Self::default();
         let mut events = Vec::new();
         for (index, line) in lines_of(recording)?.enumerate() {
@@ -208,13 +208,13 @@ impl Pod {
         }
     }
 
-    pub fn container(&self, name: &str) -> Option<&Container> {
+    pub(super) fn container(&self, name: &str) -> Option<&Container> {
         self.containers
             .iter()
             .find(|container| container.name == name)
     }
 
-    pub fn shows_event(&self, reason: &str, container: &str) -> bool {
+    pub(super) fn shows_event(&self, reason: &str, container: &str) -> bool {
         self.events
             .iter()
             .any(|event| event.reason == reason && event.container == container)

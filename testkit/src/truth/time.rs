@@ -1,6 +1,6 @@
 //! Moments of the witnesses, which all live on one machine and so on one clock.
 
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 
 /// The form that a truth file has a moment in: UTC with microseconds.
 pub fn moment(at: Timestamp) -> String {
@@ -22,8 +22,4 @@ pub(super) fn from_nanoseconds(nanoseconds: i64) -> Timestamp {
 /// Both fall into the same second, which is all that a container's status tells of its end.
 pub(super) fn same_second(one: Timestamp, other: Timestamp) -> bool {
     one.as_second() == other.as_second()
-}
-
-pub(super) fn rounded_to_second(at: Timestamp) -> Timestamp {
-    at.round(Unit::Second).unwrap_or(at)
 }

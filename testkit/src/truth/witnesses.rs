@@ -52,7 +52,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub fn at(&self) -> Timestamp {
+    pub(super) fn at(&self) -> Timestamp {
         from_nanoseconds(self.unix_nanoseconds)
     }
 }
