@@ -49,19 +49,20 @@ fn truths() -> Vec<PathBuf> {
 }
 
 fn all_graded(truths: &[PathBuf]) -> Vec<Graded> {
-    let graded = Mutex::new(Vec::new());
+    let collected = Mutex::new(Vec::new());
     let at_once = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for share in truths.chunks(truths.len().div_ceil(at_once)) {
-            scope.spawn(|| {
+            let collected = &collected;
+            scope.spawn(move || {
                 for truth in share {
-                    let one = graded_one(truth);
-                    graded.lock().unwrap().extend(one);
+                    let graded = graded_one(truth);
+                    collected.lock().unwrap().extend(graded);
                 }
             });
         }
     });
-    graded.into_inner().unwrap()
+    collected.into_inner().unwrap()
 }
 
 fn graded_one(path: &Path) -> Vec<Graded> {

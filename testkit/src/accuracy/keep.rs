@@ -8,13 +8,15 @@ use anyhow::Context;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::run::Played;
 
 /// After that no Event is to be expected any more.
-pub const SETTLE_SECONDS: i64 = 155;
+pub const SETTLE_SECONDS: i64 = 200;
 const BEFORE_SECONDS: i64 = 2;
+/// What happens to others still shows that time went on.
+const TICK_SECONDS: i64 = 5;
 
 /// Keeps what concerns the namespace, the nodes and the streams themselves, from the scenario's begin until all is settled.
 ///
@@ -29,12 +31,19 @@ pub fn keep(whole: &Path, namespace: &str, played: Played, part: &Path) -> anyho
     )
     .lines();
     let mut part = GzEncoder::new(File::create(part)?, Compression::best());
+    let mut told_at = from;
     for (index, line) in whole_lines.enumerate() {
         let line = line?;
         let parsed: Value = serde_json::from_str(&line)
             .with_context(|| format!("{}:{}", whole.display(), index + 1))?;
         if index == 0 || is_kept(&parsed, namespace, from, to) {
             writeln!(part, "{line}")?;
+        } else if let Some(at) = time_of(&parsed).filter(|at| *at <= to)
+            && at.duration_since(told_at).as_secs() >= TICK_SECONDS
+        {
+            let tick = json!({"at": parsed["at"], "resource": "clock", "type": "TICK"});
+            writeln!(part, "{tick}")?;
+            told_at = at;
         }
     }
     part.finish()?;
@@ -42,10 +51,7 @@ pub fn keep(whole: &Path, namespace: &str, played: Played, part: &Path) -> anyho
 }
 
 fn is_kept(line: &Value, namespace: &str, from: Timestamp, to: Timestamp) -> bool {
-    let Some(at) = line["at"]
-        .as_str()
-        .and_then(|at| at.parse::<Timestamp>().ok())
-    else {
+    let Some(at) = time_of(line) else {
         return false;
     };
     let object = &line["object"];
@@ -58,4 +64,8 @@ fn is_kept(line: &Value, namespace: &str, from: Timestamp, to: Timestamp) -> boo
     };
     let is_of_streams = matches!(line["type"].as_str(), Some("SYNCED" | "RELIST"));
     at <= to && (of_namespace || of_node || is_of_streams || (line["type"] == "TICK" && at >= from))
+}
+
+fn time_of(line: &Value) -> Option<Timestamp> {
+    line["at"].as_str()?.parse().ok()
 }

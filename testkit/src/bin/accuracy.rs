@@ -19,7 +19,7 @@ use hookaudit_testkit::accuracy::scenarios;
 use hookaudit_testkit::accuracy::stage::Stage;
 use hookaudit_testkit::accuracy::table::{Row, document};
 use hookaudit_testkit::cluster::{Cluster, Level};
-use hookaudit_testkit::truth::{Figures, Grade, Truth, Witnesses, build, grade};
+use hookaudit_testkit::truth::{Figures, Grade, Interval, Truth, Witnesses, build, grade};
 use tokio::sync::{Barrier, Semaphore};
 
 /// So many pods start at once without keeping each other waiting.
@@ -137,6 +137,7 @@ async fn play(
                 )?;
                 failures.extend(not_shown(scenario, &row.truth));
                 tell_row(&row);
+                tell_intervals(&row);
                 rows.push(row);
             }
         }
@@ -292,6 +293,28 @@ fn tell_row(row: &Row) {
             graded.confidence,
             graded.complaints.join("; ")
         ));
+    }
+}
+
+fn tell_intervals(row: &Row) {
+    for graded in &row.graded {
+        for interval in graded
+            .intervals
+            .iter()
+            .filter(|interval| !interval.is_right())
+        {
+            let Interval {
+                name,
+                true_seconds,
+                min_seconds,
+                max_seconds,
+                ..
+            } = interval;
+            tell(&format!(
+                "off: {} {name} was {true_seconds} s, said to be {min_seconds} to {max_seconds:?}",
+                graded.place
+            ));
+        }
     }
 }
 

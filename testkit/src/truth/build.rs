@@ -6,6 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::pods::{Pod, Shown};
+use super::termination::Hooks;
 use super::time::moment;
 use super::witnesses::Witnesses;
 use super::{Run, Truth, VERSION, post_start, pre_stop, termination};
@@ -108,10 +109,15 @@ pub fn build(
             witnesses,
             instances: instances(pod, witnesses),
         };
-        truth.runs.extend(post_start::runs(&scene));
-        let stops = pre_stop::runs(&scene);
-        truth.terminations.extend(termination::of(&scene, &stops));
-        truth.runs.extend(stops);
+        let post_start = post_start::runs(&scene);
+        let pre_stop = pre_stop::runs(&scene);
+        let hooks = Hooks {
+            post_start: &post_start,
+            pre_stop: &pre_stop,
+        };
+        truth.terminations.extend(termination::of(&scene, &hooks));
+        truth.runs.extend(post_start);
+        truth.runs.extend(pre_stop);
     }
     for run in &mut truth.runs {
         complete(run);

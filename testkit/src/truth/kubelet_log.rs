@@ -8,7 +8,10 @@ use jiff::tz::TimeZone;
 pub(super) struct LogLine {
     pub at: Timestamp,
     pub said: Said,
+    /// Empty where the line names the pod alone.
     pub pod_uid: String,
+    /// `namespace/name`.
+    pub pod: String,
     /// Empty where the line does not say.
     pub container_id: String,
     pub grace_seconds: Option<f64>,
@@ -30,7 +33,10 @@ pub(super) enum Said {
     Preempts,
 }
 
-const MESSAGES: [(&str, Said); 12] = [
+/// The kubelet has no other word for it.
+const DEADLINE: &str = " reason=\"DeadlineExceeded\"";
+
+const MESSAGES: [(&str, Said); 11] = [
     ("Running preStop hook", Said::HookRuns),
     ("PreStop hook completed", Said::HookCompleted),
     ("PreStop hook failed", Said::HookFailed),
@@ -56,10 +62,6 @@ const MESSAGES: [(&str, Said); 12] = [
         "Pod is being removed by the kubelet, begin teardown",
         Said::Evicted,
     ),
-    (
-        "Pod has exceeded active deadline",
-        Said::ActiveDeadlinePassed,
-    ),
     ("Preempting pod to free up resources", Said::Preempts),
 ];
 
@@ -74,12 +76,21 @@ pub(super) fn parse(text: &str, year: i16) -> Vec<LogLine> {
 fn parse_line(line: &str, year: i16) -> Option<LogLine> {
     let (head, rest) = line.split_once("] \"")?;
     let (message, fields) = rest.split_once('"')?;
-    let (_, said) = *MESSAGES.iter().find(|(text, _)| *text == message)?;
+    let said = match MESSAGES.iter().find(|(text, _)| *text == message) {
+        Some((_, said)) => *said,
+        None if message == "Event occurred" && fields.contains(DEADLINE) => {
+            Said::ActiveDeadlinePassed
+        }
+        None => return None,
+    };
     let identifier = field(fields, "containerID").unwrap_or_default();
     Some(LogLine {
         at: stamp(head, year)?,
         said,
         pod_uid: field(fields, "podUID").unwrap_or_default(),
+        pod: field(fields, "pod")
+            .or_else(|| field(fields, "object"))
+            .unwrap_or_default(),
         container_id: identifier.rsplit('/').next().unwrap_or_default().to_owned(),
         grace_seconds: field(fields, "gracePeriod").and_then(|grace| grace.parse().ok()),
         error: field(fields, "err"),

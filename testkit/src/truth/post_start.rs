@@ -8,6 +8,9 @@ use super::kubelet_log::{LogLine, Said};
 use super::pods::Handler;
 use super::time::{moment, seconds_between, to_milliseconds};
 
+/// The order in which the kubelet and the runtime tell of one death is not that of its causes.
+const TOGETHER_SECONDS: f64 = 0.5;
+
 pub(super) fn runs(scene: &Scene<'_>) -> Vec<Run> {
     let with_handler = scene.instances.iter().filter_map(|instance| {
         let container = scene.pod.container(&instance.container)?;
@@ -55,7 +58,10 @@ fn failed(
         failure.at,
     )));
     run.duration_seconds = Some(to_milliseconds(seconds_between(began_at, failure.at)));
-    let main_end = instance.end.as_ref().filter(|end| end.at <= failure.at);
+    let main_end = instance.end.as_ref().filter(|end| {
+        end.at <= failure.at
+            || (end.is_out_of_memory && seconds_between(failure.at, end.at) < TOGETHER_SECONDS)
+    });
     let error = failure.error.as_deref().unwrap_or_default();
     let exit_code = error
         .split_once(" exited with ")

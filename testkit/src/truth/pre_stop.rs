@@ -28,6 +28,10 @@ pub(super) fn runs(scene: &Scene<'_>) -> Vec<Run> {
         for (index, delivery) in deliveries.iter().enumerate() {
             let mut run = judged(scene, instance, container, handler, delivery);
             run.attempt = u32::try_from(index + 1).unwrap_or(u32::MAX);
+            if index + 1 < deliveries.len() && run.outcome != "Unknown" {
+                // What follows hides how this one ended.
+                run.acceptable.push("Unknown".to_owned());
+            }
             runs.push(run);
         }
     }
@@ -232,6 +236,9 @@ fn failed(
     }
     settle(run, "Failed");
     run.reasons = vec!["Unspecified".to_owned()];
+    if hook_ran_out_of_memory(scene, instance, delivery, ended.at) {
+        run.reasons.insert(0, "OOMKilled".to_owned());
+    }
     run.reasons.extend(match handler {
         Handler::Exec => own_end.map(|_| "NonZeroExit".to_owned()),
         Handler::HttpGet => Some("HTTPError".to_owned()),
@@ -242,6 +249,20 @@ fn failed(
         run.if_inferred = vec!["Interrupted".to_owned()];
         run.confirmable = Some(false);
     }
+}
+
+/// The main process outlived it.
+fn hook_ran_out_of_memory(
+    scene: &Scene<'_>,
+    instance: &Instance,
+    delivery: &Delivery<'_>,
+    ended_at: Timestamp,
+) -> bool {
+    scene.witnesses.out_of_memory.iter().any(|event| {
+        event.container_id == instance.container_id
+            && delivery.began_at <= event.at
+            && seconds_between(ended_at, event.at) < 1.0
+    })
 }
 
 fn interrupted(run: &mut Run, end: &End, hook_ended_at: Timestamp) {

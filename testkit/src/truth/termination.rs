@@ -8,7 +8,7 @@ use super::kubelet_log::Said;
 use super::time::{moment, seconds_between, to_milliseconds};
 use super::{Run, Split, Termination};
 
-pub(super) fn of(scene: &Scene<'_>, stops: &[Run]) -> Option<Termination> {
+pub(super) fn of(scene: &Scene<'_>, hooks: &Hooks<'_>) -> Option<Termination> {
     let (trigger, requested_at) = trigger(scene)?;
     let pod = scene.pod;
     let last: Vec<&Instance> = last_instances(scene);
@@ -54,8 +54,12 @@ pub(super) fn of(scene: &Scene<'_>, stops: &[Run]) -> Option<Termination> {
     {
         termination.acceptable.push(Some("Unknown".to_owned()));
     }
-    causes(scene, &mut termination, slowest, stops, requested_at);
-    termination.split = slowest.and_then(|instance| split(scene, instance, stops, requested_at));
+    let circumstances = Circumstances::of(scene, &termination, slowest, hooks, requested_at);
+    termination.acceptable_causes =
+        texts(&[&[circumstances.true_cause()], circumstances.other_causes()].concat());
+    termination.causes_if_inferred = texts(circumstances.guesses());
+    termination.split =
+        slowest.and_then(|instance| split(scene, instance, hooks.pre_stop, requested_at));
     termination.wrong_if_confirmed = ["Graceful", "ForceKilled", "ForceDeleted", "NodeLost"]
         .into_iter()
         .map(str::to_owned)
@@ -76,6 +80,7 @@ fn last_instances<'a>(scene: &'a Scene<'_>) -> Vec<&'a Instance> {
 
 fn trigger(scene: &Scene<'_>) -> Option<(&'static str, Timestamp)> {
     let pod = scene.pod;
+    let name = format!("{}/{}", pod.namespace, pod.name);
     let by_kubelet = scene.witnesses.log.iter().find_map(|line| {
         let trigger = match line.said {
             Said::Evicted => "NodePressureEvicted",
@@ -83,7 +88,8 @@ fn trigger(scene: &Scene<'_>) -> Option<(&'static str, Timestamp)> {
             Said::Preempts => "PreemptedByKubelet",
             _ => return None,
         };
-        (line.pod_uid == pod.uid).then_some((trigger, line.at))
+        let is_meant = line.pod_uid == pod.uid || (line.pod_uid.is_empty() && line.pod == name);
+        is_meant.then_some((trigger, line.at))
     });
     let deletion = pod.deletion.as_ref();
     let request = deletion.and_then(|deletion| {
@@ -173,69 +179,134 @@ fn result(scene: &Scene<'_>, alive: &[&Instance], killed: &[String]) -> &'static
     }
 }
 
-/// The first that matches, as the contract says; then what else the API leaves possible.
-fn causes(
-    scene: &Scene<'_>,
-    termination: &mut Termination,
-    slowest: Option<&Instance>,
-    stops: &[Run],
-    requested_at: Timestamp,
-) {
-    let pod = scene.pod;
-    let deadline = pod
-        .deletion
-        .as_ref()
-        .map_or(Timestamp::MAX, |deletion| deletion.deadline);
-    let containers_ended_at = slowest
-        .and_then(|instance| instance.end.as_ref())
-        .map(|end| end.at);
-    let is_last_delivery = |run: &&Run| {
-        slowest.is_some_and(|instance| {
-            run.container == instance.container && run.restart == instance.restart
-        })
-    };
-    let hook = stops.iter().rev().find(is_last_delivery);
-    let hook_overran =
-        hook.is_some_and(|run| matches!(run.outcome.as_str(), "Overran" | "CutShort"));
-    let is_told = hook
-        .is_none_or(|run| matches!(run.outcome.as_str(), "Failed" | "Interrupted" | "Skipped"))
-        || hook.is_some_and(|run| run.handler == "Sleep" && run.outcome == "Succeeded");
-    let stop_began_at = stop_began_at(scene, requested_at);
-    let silence = scene
-        .witnesses
-        .absences("kubelet")
-        .into_iter()
-        .find(|(from, until)| {
-            until.unwrap_or(Timestamp::MAX) > deadline
-                && *from < pod.gone_at.unwrap_or(Timestamp::MAX)
-        });
-    let cause: &[&str] = if pod.has_finalizers_at_end && pod.gone_at > containers_ended_at {
-        &["Finalizer"]
-    } else if silence.is_some() {
-        &["KubeletSilent", "NodeUnreachable", "NodeGone", "Unknown"]
-    } else if stop_began_at.is_some_and(|began_at| began_at > deadline) {
-        &["PostStart"]
-    } else if hook_overran {
-        &["PreStop"]
-    } else if !termination.killed.is_empty() && is_told {
-        &["Shutdown"]
-    } else if !termination.killed.is_empty() {
-        &["PreStopOrShutdown", "Shutdown"]
-    } else {
-        &["WithinGrace"]
-    };
-    termination.acceptable_causes = cause.iter().map(|cause| (*cause).to_owned()).collect();
-    if hook_overran && cause == ["PreStop"] {
-        termination
-            .acceptable_causes
-            .push("PreStopOrShutdown".to_owned());
-        if termination.killed.is_empty() {
-            termination.acceptable_causes.push("WithinGrace".to_owned());
+/// What the causes of an end are chosen by.
+struct Circumstances {
+    is_finalizer_left: bool,
+    is_kubelet_silent: bool,
+    post_start_holds: bool,
+    begins_late: bool,
+    hook_overran: bool,
+    /// The API told how the hook ended, or there was none.
+    is_hook_known: bool,
+    is_killed: bool,
+    is_force_deleted: bool,
+}
+
+impl Circumstances {
+    fn of(
+        scene: &Scene<'_>,
+        termination: &Termination,
+        slowest: Option<&Instance>,
+        hooks: &Hooks<'_>,
+        requested_at: Timestamp,
+    ) -> Self {
+        let pod = scene.pod;
+        let deletion = pod.deletion.as_ref();
+        let deadline = deletion.map_or(Timestamp::MAX, |deletion| deletion.deadline);
+        let gone_at = pod.gone_at.unwrap_or(Timestamp::MAX);
+        let ended_at = slowest
+            .and_then(|instance| instance.end.as_ref())
+            .map(|end| end.at);
+        let hook = slowest.and_then(|instance| last_delivery(hooks.pre_stop, instance));
+        let is = |hook: &Run, outcomes: &[&str]| outcomes.contains(&hook.outcome.as_str());
+        let began_at = stop_began_at(scene, requested_at);
+        let absences = scene.witnesses.absences("kubelet");
+        let is_force_deleted = termination.result.as_deref() == Some("ForceDeleted");
+        let holds_until = if is_force_deleted {
+            requested_at
+        } else {
+            deadline
+        };
+        Self {
+            is_finalizer_left: pod.has_finalizers_at_end && pod.gone_at > ended_at,
+            is_kubelet_silent: absences
+                .iter()
+                .any(|(from, until)| until.unwrap_or(Timestamp::MAX) > deadline && *from < gone_at),
+            post_start_holds: hooks.post_start.iter().any(|run| {
+                let seconds = run.duration_seconds.unwrap_or(0.0);
+                let began_at = run
+                    .started_at
+                    .as_ref()
+                    .and_then(|at| at.parse::<Timestamp>().ok());
+                began_at.is_some_and(|began_at| seconds_between(began_at, holds_until) < seconds)
+            }),
+            begins_late: began_at.is_some_and(|began_at| began_at > deadline),
+            hook_overran: hook.is_some_and(|hook| is(hook, &["Overran", "CutShort"])),
+            is_hook_known: hook.is_none_or(|hook| {
+                is(hook, &["Failed", "Interrupted", "Skipped"])
+                    || (hook.handler == "Sleep" && is(hook, &["Succeeded"]))
+            }),
+            is_killed: !termination.killed.is_empty(),
+            is_force_deleted,
         }
     }
-    if cause.contains(&"PreStopOrShutdown") || cause == ["Shutdown"] {
-        termination.causes_if_inferred = vec!["PreStop".to_owned(), "PreStopOrShutdown".to_owned()];
+
+    /// The first that matches, as the contract says.
+    fn true_cause(&self) -> &'static str {
+        match self {
+            Self {
+                is_finalizer_left: true,
+                ..
+            } => "Finalizer",
+            Self {
+                is_kubelet_silent: true,
+                ..
+            } => "KubeletSilent",
+            Self {
+                post_start_holds: true,
+                ..
+            } => "PostStart",
+            Self {
+                hook_overran: true, ..
+            } => "PreStop",
+            Self {
+                is_killed: true,
+                is_hook_known: true,
+                ..
+            } => "Shutdown",
+            Self {
+                is_killed: true, ..
+            } => "PreStopOrShutdown",
+            _ => "WithinGrace",
+        }
     }
+
+    /// What else fits what the API shows.
+    fn other_causes(&self) -> &'static [&'static str] {
+        match self.true_cause() {
+            "KubeletSilent" => &["NodeUnreachable", "NodeGone", "Unknown"],
+            "PreStop" if self.is_killed => &["PreStopOrShutdown"],
+            "PreStop" => &["PreStopOrShutdown", "WithinGrace"],
+            "PreStopOrShutdown" => &["Shutdown"],
+            "PostStart" if self.is_force_deleted => &["WithinGrace", "Unknown"],
+            "WithinGrace" if self.is_force_deleted => &["Unknown"],
+            _ => &[],
+        }
+    }
+
+    fn guesses(&self) -> &'static [&'static str] {
+        match self.true_cause() {
+            "Shutdown" | "PreStopOrShutdown" => &["PreStop", "PreStopOrShutdown"],
+            "WithinGrace" if self.begins_late => &["KubeletSilent", "Unknown"],
+            _ => &[],
+        }
+    }
+}
+
+/// The deliveries to a pod.
+pub(super) struct Hooks<'a> {
+    pub post_start: &'a [Run],
+    pub pre_stop: &'a [Run],
+}
+
+fn last_delivery<'a>(runs: &'a [Run], instance: &Instance) -> Option<&'a Run> {
+    runs.iter()
+        .rev()
+        .find(|run| run.container == instance.container && run.restart == instance.restart)
+}
+
+fn texts(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// The kubelet's own word that it began, after the request.
@@ -253,10 +324,7 @@ fn split(
     requested_at: Timestamp,
 ) -> Option<Split> {
     let end: &End = instance.end.as_ref()?;
-    let hook = stops
-        .iter()
-        .rev()
-        .find(|run| run.container == instance.container && run.restart == instance.restart);
+    let hook = last_delivery(stops, instance);
     let began_at = hook
         .and_then(|run| run.started_at.as_ref()?.parse().ok())
         .or_else(|| stop_began_at(scene, requested_at))?;
@@ -265,16 +333,26 @@ fn split(
         _ => 0.0,
     };
     let until_the_end = seconds_between(began_at, end.at);
+    // Only a deletion has a moment from which to wait.
+    let is_by_request = scene
+        .pod
+        .deletion
+        .as_ref()
+        .is_some_and(|deletion| deletion.seen_at <= end.at);
+    // A sleep or a remote server goes on when its container is gone; what came after is not the container's then.
+    let outlives = hook_seconds > until_the_end + 0.5;
+    let rest = |seconds: f64| Some(to_milliseconds(seconds.max(0.0))).filter(|_| !outlives);
     Some(Split {
         slowest_container: instance.container.clone(),
         wait_seconds: Some(to_milliseconds(
             seconds_between(requested_at, began_at).max(0.0),
-        )),
-        hook_seconds: Some(hook_seconds.min(until_the_end.max(0.0))),
-        shutdown_seconds: Some(to_milliseconds((until_the_end - hook_seconds).max(0.0))),
+        ))
+        .filter(|_| is_by_request),
+        hook_seconds: Some(hook_seconds),
+        shutdown_seconds: rest(until_the_end - hook_seconds),
         teardown_seconds: scene
             .pod
             .gone_at
-            .map(|gone_at| to_milliseconds(seconds_between(end.at, gone_at).max(0.0))),
+            .and_then(|gone_at| rest(seconds_between(end.at, gone_at))),
     })
 }

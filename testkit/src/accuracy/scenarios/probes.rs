@@ -119,8 +119,7 @@ fn spent() -> Vec<Scenario> {
     let waiting = |pod: Pod, restarts: usize| {
         vec![
             Step::Create(pod.build()),
-            Step::AwaitRunning("pod"),
-            Step::Sleep(35.0),
+            Step::Sleep(40.0),
             Step::AwaitEntry("main start", restarts),
             Step::Delete("pod"),
             Step::AwaitGone("pod"),
