@@ -1,5 +1,8 @@
 //! From the witnesses to the truth about every pod of a recording.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -248,6 +248,9 @@ fn grade_run(run: &Run, reported: &Value) -> Graded {
     if reported["containerType"] != *run.container_type {
         complaints.push(format!("the container is a {}", run.container_type));
     }
+    if is_guess && is_confirmed {
+        complaints.push(format!("{outcome} is but a guess"));
+    }
     let grade = match (
         is_acceptable && complaints.is_empty(),
         is_guess && complaints.is_empty(),
@@ -344,6 +347,9 @@ fn grade_termination(termination: &Termination, reported: &Value) -> Graded {
             "the cause is {}",
             termination.acceptable_causes.join(" or ")
         ));
+    }
+    if is_guessed_cause && is_confirmed {
+        complaints.push(format!("the cause {cause} is but a guess"));
     }
     complaints.extend(late_or_early(termination, reported));
     let grade = match (complaints.is_empty(), is_acceptable_cause, is_confirmed) {

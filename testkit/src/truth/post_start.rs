@@ -92,7 +92,7 @@ fn ended(
     let until = ended_at
         .or(instance.end.as_ref().map(|end| end.at))
         .unwrap_or(Timestamp::MAX);
-    if scene.witnesses.kubelet_died_within(began_at, until) {
+    if scene.witnesses.kubelet_death_after(began_at) < until {
         run.outcome = "Unknown".to_owned();
         run.acceptable = vec!["Unknown".to_owned()];
         run.if_inferred = vec!["Succeeded".to_owned()];

@@ -290,7 +290,8 @@ fn own_line(
     delivery: &Delivery<'_>,
     event: &str,
 ) -> Option<Timestamp> {
-    let until = delivery.ended.map_or(Timestamp::MAX, |ended| ended.at);
+    let kubelet_died_at = scene.witnesses.kubelet_death_after(delivery.began_at);
+    let until = delivery.ended.map_or(kubelet_died_at, |ended| ended.at);
     let entries = scene.witnesses.ledger.iter().filter(|entry| {
         let is_own = entry.container_id == instance.container_id
             && entry.role == "hook"

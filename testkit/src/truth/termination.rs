@@ -275,8 +275,7 @@ impl Circumstances {
     fn other_causes(&self) -> &'static [&'static str] {
         match self.true_cause() {
             "KubeletSilent" => &["NodeUnreachable", "NodeGone", "Unknown"],
-            "PreStop" if self.is_killed => &["PreStopOrShutdown"],
-            "PreStop" => &["PreStopOrShutdown", "WithinGrace"],
+            "PreStop" => &["PreStopOrShutdown"],
             "PreStopOrShutdown" => &["Shutdown"],
             "PostStart" if self.is_force_deleted => &["WithinGrace", "Unknown"],
             "WithinGrace" if self.is_force_deleted => &["Unknown"],
@@ -287,6 +286,7 @@ impl Circumstances {
     fn guesses(&self) -> &'static [&'static str] {
         match self.true_cause() {
             "Shutdown" | "PreStopOrShutdown" => &["PreStop", "PreStopOrShutdown"],
+            "PreStop" if !self.is_killed => &["WithinGrace"],
             "WithinGrace" if self.begins_late => &["KubeletSilent", "Unknown"],
             _ => &[],
         }
@@ -325,6 +325,12 @@ fn split(
 ) -> Option<Split> {
     let end: &End = instance.end.as_ref()?;
     let hook = last_delivery(stops, instance);
+    let first = stops
+        .iter()
+        .find(|run| run.container == instance.container && run.restart == instance.restart);
+    let first_began_at = first
+        .and_then(|run| run.started_at.as_ref()?.parse().ok())
+        .or_else(|| stop_began_at(scene, requested_at))?;
     let began_at = hook
         .and_then(|run| run.started_at.as_ref()?.parse().ok())
         .or_else(|| stop_began_at(scene, requested_at))?;
@@ -345,7 +351,7 @@ fn split(
     Some(Split {
         slowest_container: instance.container.clone(),
         wait_seconds: Some(to_milliseconds(
-            seconds_between(requested_at, began_at).max(0.0),
+            seconds_between(requested_at, first_began_at).max(0.0),
         ))
         .filter(|_| is_by_request),
         hook_seconds: Some(hook_seconds),

@@ -160,13 +160,15 @@ impl Witnesses {
     }
 
     /// The kubelet's lives end where it was killed.
-    pub(super) fn kubelet_died_within(&self, from: Timestamp, to: Timestamp) -> bool {
-        self.actions.iter().any(|action| {
-            action.action == "kill"
-                && action.target == "kubelet"
-                && from < action.at()
-                && action.at() < to
-        })
+    pub(super) fn kubelet_death_after(&self, from: Timestamp) -> Timestamp {
+        let kills = self
+            .actions
+            .iter()
+            .filter(|action| action.action == "kill" && action.target == "kubelet");
+        kills
+            .map(Action::at)
+            .find(|at| *at > from)
+            .unwrap_or(Timestamp::MAX)
     }
 }
 
