@@ -117,6 +117,10 @@ fn judged(
     match (ended.said, main_end) {
         (_, Some(end)) if end.at < delivery.began_at => ended_before(&mut run),
         (Said::HookCompleted, None) => succeeded(&mut run, handler, instance, delivery, grace),
+        (Said::HookNotCompleted, None) if ended_in_time(scene, instance, delivery, grace) => {
+            succeeded(&mut run, handler, instance, delivery, grace);
+            run.if_inferred = vec!["Overran".to_owned()];
+        }
         (Said::HookNotCompleted, None) => {
             run.duration_is_minimum = true;
             settle(
@@ -277,6 +281,17 @@ fn interrupted(run: &mut Run, end: &End, hook_ended_at: Timestamp) {
     if run.handler == "Sleep" {
         run.if_inferred.push("Succeeded".to_owned());
     }
+}
+
+/// A kubelet that stood still finds the hook's end and the grace's end at once.
+fn ended_in_time(
+    scene: &Scene<'_>,
+    instance: &Instance,
+    delivery: &Delivery<'_>,
+    grace: f64,
+) -> bool {
+    own_end(scene, instance, delivery)
+        .is_some_and(|end| seconds_between(delivery.began_at, end) < grace)
 }
 
 /// The last word of the hook's own process, or of the server that it called.
