@@ -182,6 +182,9 @@ impl<'a> Runtime<'a> {
 
     /// Its first line is its process, as the node counts.
     fn stop(&mut self) -> anyhow::Result<()> {
+        if self.child.try_wait()?.is_some() {
+            return Ok(());
+        }
         let log = fs::read_to_string(&self.log)?;
         let process = log
             .lines()
