@@ -48,15 +48,18 @@ pub(super) fn of(scene: &Scene<'_>, hooks: &Hooks<'_>) -> Option<Termination> {
     if result == "NodeLost" {
         termination.acceptable.push(Some("ForceDeleted".to_owned()));
     }
-    if !alive
+    let is_end_shown = alive
         .iter()
-        .all(|instance| pod.ended.contains(&instance.container_id))
-    {
+        .all(|instance| pod.ended.contains(&instance.container_id));
+    if !is_end_shown {
         termination.acceptable.push(Some("Unknown".to_owned()));
     }
     let circumstances = Circumstances::of(scene, &termination, slowest, hooks, requested_at);
     termination.acceptable_causes =
         texts(&[&[circumstances.true_cause()], circumstances.other_causes()].concat());
+    if !is_end_shown {
+        termination.acceptable_causes.push("Unknown".to_owned());
+    }
     termination.causes_if_inferred = texts(circumstances.guesses());
     termination.split =
         slowest.and_then(|instance| split(scene, instance, hooks.pre_stop, requested_at));
