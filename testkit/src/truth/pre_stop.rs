@@ -30,7 +30,7 @@ pub(super) fn runs(scene: &Scene<'_>) -> Vec<Run> {
             run.attempt = u32::try_from(index + 1).unwrap_or(u32::MAX);
             if index + 1 < deliveries.len() && run.outcome != "Unknown" {
                 // What follows hides how this one ended.
-                run.acceptable.push("Unknown".to_owned());
+                accept_unknown(&mut run);
             }
             runs.push(run);
         }
@@ -344,10 +344,16 @@ fn soften(scene: &Scene<'_>, run: &mut Run, instance: &Instance, delivery: &Deli
     let is_silent_overrun =
         matches!(run.outcome.as_str(), "Overran" | "CutShort") && !delivery.failed_late;
     if is_silent_overrun || !shows_begin || !shows_end || (is_told_by_event && !shows_failure) {
-        run.acceptable.push("Unknown".to_owned());
+        accept_unknown(run);
     }
     if (is_silent_overrun || (is_told_by_event && !shows_failure)) && run.handler != "Sleep" {
         run.if_inferred.push("Succeeded".to_owned());
     }
-    run.acceptable.dedup();
+}
+
+fn accept_unknown(run: &mut Run) {
+    let unknown = "Unknown".to_owned();
+    if !run.acceptable.contains(&unknown) {
+        run.acceptable.push(unknown);
+    }
 }

@@ -57,8 +57,9 @@ pub(super) fn of(scene: &Scene<'_>, hooks: &Hooks<'_>) -> Option<Termination> {
     let circumstances = Circumstances::of(scene, &termination, slowest, hooks, requested_at);
     termination.acceptable_causes =
         texts(&[&[circumstances.true_cause()], circumstances.other_causes()].concat());
-    if !is_end_shown {
-        termination.acceptable_causes.push("Unknown".to_owned());
+    let unknown = "Unknown".to_owned();
+    if !is_end_shown && !termination.acceptable_causes.contains(&unknown) {
+        termination.acceptable_causes.push(unknown);
     }
     termination.causes_if_inferred = texts(circumstances.guesses());
     termination.split =
@@ -187,12 +188,15 @@ struct Circumstances {
     is_finalizer_left: bool,
     is_kubelet_silent: bool,
     post_start_holds: bool,
+    /// By less than the second to which the API tells a deadline.
+    post_start_holds_barely: bool,
     begins_late: bool,
     hook_overran: bool,
     /// The API told how the hook ended, or there was none.
     is_hook_known: bool,
     is_killed: bool,
     is_force_deleted: bool,
+    is_node_lost: bool,
 }
 
 impl Circumstances {
@@ -215,24 +219,32 @@ impl Circumstances {
         let began_at = stop_began_at(scene, requested_at);
         let absences = scene.witnesses.absences("kubelet");
         let is_force_deleted = termination.result.as_deref() == Some("ForceDeleted");
-        let holds_until = if is_force_deleted {
+        let held_from = if is_force_deleted {
             requested_at
         } else {
             deadline
         };
+        let held_seconds = hooks
+            .post_start
+            .iter()
+            .map(|run| {
+                let began_at = run
+                    .started_at
+                    .as_ref()
+                    .and_then(|at| at.parse::<Timestamp>().ok());
+                let seconds = run.duration_seconds.unwrap_or(0.0);
+                began_at.map_or(0.0, |began_at| {
+                    seconds - seconds_between(began_at, held_from)
+                })
+            })
+            .fold(0.0, f64::max);
         Self {
             is_finalizer_left: pod.has_finalizers_at_end && pod.gone_at > ended_at,
             is_kubelet_silent: absences
                 .iter()
                 .any(|(from, until)| until.unwrap_or(Timestamp::MAX) > deadline && *from < gone_at),
-            post_start_holds: hooks.post_start.iter().any(|run| {
-                let seconds = run.duration_seconds.unwrap_or(0.0);
-                let began_at = run
-                    .started_at
-                    .as_ref()
-                    .and_then(|at| at.parse::<Timestamp>().ok());
-                began_at.is_some_and(|began_at| seconds_between(began_at, holds_until) < seconds)
-            }),
+            post_start_holds: held_seconds > 0.0,
+            post_start_holds_barely: held_seconds < 1.0,
             begins_late: began_at.is_some_and(|began_at| began_at > deadline),
             hook_overran: hook.is_some_and(|hook| is(hook, &["Overran", "CutShort"])),
             is_hook_known: hook.is_none_or(|hook| {
@@ -241,12 +253,16 @@ impl Circumstances {
             }),
             is_killed: !termination.killed.is_empty(),
             is_force_deleted,
+            is_node_lost: termination.result.as_deref() == Some("NodeLost"),
         }
     }
 
     /// The first that matches, as the contract says.
     fn true_cause(&self) -> &'static str {
         match self {
+            Self {
+                is_node_lost: true, ..
+            } => "NodeGone",
             Self {
                 is_finalizer_left: true,
                 ..
@@ -278,8 +294,10 @@ impl Circumstances {
     fn other_causes(&self) -> &'static [&'static str] {
         match self.true_cause() {
             "KubeletSilent" => &["NodeUnreachable", "NodeGone", "Unknown"],
+            "NodeGone" => &["NodeUnreachable", "KubeletSilent", "Unknown"],
             "PreStop" => &["PreStopOrShutdown"],
             "PreStopOrShutdown" => &["Shutdown"],
+            "PostStart" if self.post_start_holds_barely => &["WithinGrace"],
             "PostStart" if self.is_force_deleted => &["WithinGrace", "Unknown"],
             "WithinGrace" if self.is_force_deleted => &["Unknown"],
             _ => &[],
