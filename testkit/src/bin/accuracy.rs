@@ -1,7 +1,7 @@
 //! Plays the scenarios of the accuracy suite, compares the operator's verdicts with the truth, and writes the table.
 //!
-//! `accuracy HOOKAUDIT [--out DIR] [--settle SECONDS] [--keep DIR] [--table FILE] [--again] [NAME...]`; a NAME is a phase or a part of a
-//! scenario's name. With `--again` nothing is played: what an earlier run left in DIR is judged anew.
+//! `accuracy HOOKAUDIT [--out DIR] [--settle SECONDS] [--keep DIR] [--table FILE] [--again | --kept] [NAME...]`; a NAME is a phase or a part of a
+//! scenario's name. With `--again` nothing is played: what an earlier run left in DIR is judged anew. With `--kept` only what `--keep` names is.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,6 +34,7 @@ struct Options {
     table: Option<PathBuf>,
     settle: Duration,
     again: bool,
+    kept: bool,
     names: Vec<String>,
 }
 
@@ -47,7 +48,9 @@ fn main() -> anyhow::Result<ExitCode> {
             .into_iter()
             .filter(|scenario| scenario.phase == phase && is_chosen(scenario, &options.names))
             .collect();
-        if !chosen.is_empty() {
+        if options.kept {
+            rows.extend(kept_rows(&options, &chosen)?);
+        } else if !chosen.is_empty() {
             tell(&format!("{}: {} scenarios", phase.name(), chosen.len()));
             runtime.block_on(play(&options, phase, &chosen, &mut rows, &mut failures))?;
         }
@@ -78,6 +81,7 @@ fn options() -> anyhow::Result<Options> {
         table: None,
         settle: Duration::from_secs(SETTLE_SECONDS.unsigned_abs()),
         again: false,
+        kept: false,
         names: Vec::new(),
     };
     while let Some(word) = words.next() {
@@ -91,6 +95,7 @@ fn options() -> anyhow::Result<Options> {
             "--keep" => options.keep = Some(value()?.into()),
             "--table" => options.table = Some(value()?.into()),
             "--again" => options.again = true,
+            "--kept" => options.kept = true,
             "--settle" => options.settle = Duration::from_secs(value()?.parse()?),
             flag if flag.starts_with('-') => bail!("unknown: {flag}"),
             _ => options.names.push(word),
@@ -232,13 +237,34 @@ fn judge(
     keep(whole, &scenario.namespace(), span, &part)?;
     let truth = build(scenario.name, scenario.about, &part, witnesses)?;
     let text = serde_json::to_string_pretty(&truth)?;
-    fs::write(
-        dir.join(format!("{}.truth.json", scenario.name)),
-        text + "\n",
-    )?;
+    fs::write(truth_file(dir, scenario), text + "\n")?;
+    replayed(options, truth, &part)
+}
+
+fn kept_rows(options: &Options, chosen: &[Scenario]) -> anyhow::Result<Vec<Row>> {
+    let dir = options.keep.as_deref().context("--kept needs --keep")?;
+    let kept = chosen
+        .iter()
+        .filter(|scenario| truth_file(dir, scenario).exists());
+    kept.map(|scenario| {
+        let truth: Truth = serde_json::from_slice(&fs::read(truth_file(dir, scenario))?)?;
+        let recording = dir.join(&truth.recording);
+        let row = replayed(options, truth, &recording)?;
+        tell_row(&row);
+        tell_intervals(&row);
+        Ok(row)
+    })
+    .collect()
+}
+
+fn truth_file(dir: &Path, scenario: &Scenario) -> PathBuf {
+    dir.join(format!("{}.truth.json", scenario.name))
+}
+
+fn replayed(options: &Options, truth: Truth, part: &Path) -> anyhow::Result<Row> {
     let replay = Command::new(&options.hookaudit)
         .args(["replay", "-o", "json"])
-        .arg(&part)
+        .arg(part)
         .output()?;
     if replay.stdout.is_empty() {
         bail!(
