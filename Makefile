@@ -35,6 +35,14 @@ bench: ## Run the benchmarks
 demo: ## Show hooks that fail, overrun and hang on a real cluster, and what hookaudit says of them
 	@manifests/demo/run $(DEMO)
 
+# ACCURACY: parts of scenarios' names, or flags of the suite, see tests/kubelet/README.md.
+ACCURACY ?=
+
+.PHONY: accuracy
+accuracy: ## Play the accuracy suite on a real kubelet, and write docs/accuracy.md
+	cargo build --bin hookaudit
+	cargo run --package hookaudit-testkit --bin accuracy -- target/debug/hookaudit --keep tests/recordings/accuracy --table docs/accuracy.md $(ACCURACY)
+
 .PHONY: generate check-generate audit-size
 generate: ## Write the CRD, the PrometheusRule and manifests/install.yaml from their sources
 	@manifests/generate

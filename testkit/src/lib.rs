@@ -1,4 +1,6 @@
 //! What the tests and benchmarks of hookaudit share.
 
+pub mod accuracy;
 pub mod cluster;
 pub mod operator;
+pub mod truth;

@@ -1,0 +1,349 @@
+//! Plays the scenarios of the accuracy suite, compares the operator's verdicts with the truth, and writes the table.
+//!
+//! `accuracy HOOKAUDIT [--out DIR] [--settle SECONDS] [--keep DIR] [--table FILE] [--again | --kept] [NAME...]`; a NAME is a phase or a part of a
+//! scenario's name. With `--again` nothing is played: what an earlier run left in DIR is judged anew. With `--kept` only what `--keep` names is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use hookaudit_testkit::accuracy::keep::{SETTLE_SECONDS, keep};
+use hookaudit_testkit::accuracy::run::{Played, Player};
+use hookaudit_testkit::accuracy::scenario::{Phase, Scenario};
+use hookaudit_testkit::accuracy::scenarios;
+use hookaudit_testkit::accuracy::stage::Stage;
+use hookaudit_testkit::accuracy::table::{Row, document};
+use hookaudit_testkit::cluster::{Cluster, Level};
+use hookaudit_testkit::truth::{Figures, Grade, Interval, Truth, Witnesses, build, grade};
+use tokio::sync::{Barrier, Semaphore};
+
+/// So many pods start at once without keeping each other waiting.
+const AT_ONCE: usize = 10;
+/// From when to when each scenario was played, or why it was not.
+const PLAYED: &str = "played.json";
+
+struct Options {
+    hookaudit: PathBuf,
+    out: PathBuf,
+    keep: Option<PathBuf>,
+    table: Option<PathBuf>,
+    settle: Duration,
+    again: bool,
+    kept: bool,
+    names: Vec<String>,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let options = options()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let mut rows = Vec::new();
+    let mut failures = Vec::new();
+    for phase in Phase::ALL {
+        let chosen: Vec<Scenario> = scenarios::all()
+            .into_iter()
+            .filter(|scenario| scenario.phase == phase && is_chosen(scenario, &options.names))
+            .collect();
+        if options.kept {
+            rows.extend(kept_rows(&options, &chosen)?);
+        } else if !chosen.is_empty() {
+            tell(&format!("{}: {} scenarios", phase.name(), chosen.len()));
+            runtime.block_on(play(&options, phase, &chosen, &mut rows, &mut failures))?;
+        }
+    }
+    let table = document(&rows);
+    if let Some(path) = &options.table {
+        fs::write(path, &table).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    stdout().write_all(table.as_bytes())?;
+    for failure in &failures {
+        tell(&format!("not made: {failure}"));
+    }
+    let figures = Figures::of(rows.iter().flat_map(|row| &row.graded));
+    let is_good =
+        failures.is_empty() && figures.confirmed_and_wrong == 0 && figures.right_share() >= 0.98;
+    Ok(ExitCode::from(u8::from(!is_good)))
+}
+
+fn options() -> anyhow::Result<Options> {
+    let mut words = std::env::args().skip(1);
+    let mut options = Options {
+        hookaudit: words
+            .next()
+            .context("the first argument is the hookaudit program")?
+            .into(),
+        out: "target/accuracy".into(),
+        keep: None,
+        table: None,
+        settle: Duration::from_secs(SETTLE_SECONDS.unsigned_abs()),
+        again: false,
+        kept: false,
+        names: Vec::new(),
+    };
+    while let Some(word) = words.next() {
+        let mut value = || {
+            words
+                .next()
+                .with_context(|| format!("{word} needs a value"))
+        };
+        match word.as_str() {
+            "--out" => options.out = value()?.into(),
+            "--keep" => options.keep = Some(value()?.into()),
+            "--table" => options.table = Some(value()?.into()),
+            "--again" => options.again = true,
+            "--kept" => options.kept = true,
+            "--settle" => options.settle = Duration::from_secs(value()?.parse()?),
+            flag if flag.starts_with('-') => bail!("unknown: {flag}"),
+            _ => options.names.push(word),
+        }
+    }
+    options.out = std::path::absolute(&options.out)?;
+    Ok(options)
+}
+
+fn is_chosen(scenario: &Scenario, names: &[String]) -> bool {
+    names.is_empty()
+        || names
+            .iter()
+            .any(|name| scenario.phase.name() == name || scenario.name.contains(name.as_str()))
+}
+
+async fn play(
+    options: &Options,
+    phase: Phase,
+    chosen: &[Scenario],
+    rows: &mut Vec<Row>,
+    failures: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let dir = options.out.join(phase.name());
+    if !options.again {
+        perform(options, phase, chosen, &dir).await?;
+    }
+    let witnesses = Witnesses::read(&dir)?;
+    let played: BTreeMap<String, Result<Played, String>> =
+        serde_json::from_str(&fs::read_to_string(dir.join(PLAYED))?)?;
+    for scenario in chosen {
+        match played.get(scenario.name) {
+            None => failures.push(format!("{}: not played", scenario.name)),
+            Some(Err(error)) => failures.push(error.clone()),
+            Some(Ok(span)) => {
+                let kept = options.keep.as_deref().unwrap_or(&dir);
+                let row = judge(
+                    options,
+                    scenario,
+                    *span,
+                    &dir.join("recording.jsonl"),
+                    kept,
+                    &witnesses,
+                )?;
+                failures.extend(not_shown(scenario, &row.truth));
+                tell_row(&row);
+                tell_intervals(&row);
+                rows.push(row);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn perform(
+    options: &Options,
+    phase: Phase,
+    chosen: &[Scenario],
+    dir: &Path,
+) -> anyhow::Result<()> {
+    let flags = phase.cluster_flags();
+    let cluster = if flags.is_empty() {
+        Cluster::with_node()
+    } else {
+        Cluster::fresh(Level::Node, flags).map(Arc::new)
+    };
+    let cluster = cluster.context("no cluster")?;
+    let stage = Stage::set(&cluster, dir, &options.hookaudit).await?;
+    let played = play_all(&stage, phase, chosen).await?;
+    let shown: BTreeMap<&str, Result<Played, String>> = played
+        .into_iter()
+        .map(|(name, played)| (name, played.map_err(|error| format!("{error:#}"))))
+        .collect();
+    fs::write(dir.join(PLAYED), serde_json::to_string_pretty(&shown)?)?;
+    tell(&format!(
+        "{}: played; {} s until all is settled",
+        phase.name(),
+        options.settle.as_secs()
+    ));
+    tokio::time::sleep(options.settle).await;
+    stage.strike()
+}
+
+type Outcomes = BTreeMap<&'static str, anyhow::Result<Played>>;
+
+/// All at once up to the disturbance, and all at once after it; without one, a few at a time.
+async fn play_all(
+    stage: &Stage<'_>,
+    phase: Phase,
+    chosen: &[Scenario],
+) -> anyhow::Result<Outcomes> {
+    let disturbance = phase.disturbance();
+    let places = Semaphore::new(if disturbance.is_empty() {
+        AT_ONCE
+    } else {
+        chosen.len()
+    });
+    let ready = Barrier::new(chosen.len() + 1);
+    let over = Barrier::new(chosen.len() + 1);
+    let one = async |scenario: &Scenario| {
+        let _place = places.acquire().await?;
+        let mut player = Player::new(stage, scenario);
+        let begun = player.begin().await;
+        if !disturbance.is_empty() {
+            ready.wait().await;
+            over.wait().await;
+        }
+        begun?;
+        player.end().await
+    };
+    let disturb = async {
+        if disturbance.is_empty() {
+            return anyhow::Ok(());
+        }
+        ready.wait().await;
+        let disturbed = Player::new(stage, &chosen[0]).play(&disturbance).await;
+        over.wait().await;
+        disturbed
+    };
+    let all = futures::future::join_all(
+        chosen
+            .iter()
+            .map(async |scenario| (scenario.name, one(scenario).await)),
+    );
+    let (played, disturbed) = tokio::join!(all, disturb);
+    disturbed?;
+    Ok(played.into_iter().collect())
+}
+
+fn judge(
+    options: &Options,
+    scenario: &Scenario,
+    span: Played,
+    whole: &Path,
+    dir: &Path,
+    witnesses: &Witnesses,
+) -> anyhow::Result<Row> {
+    let part = dir.join(format!("{}.jsonl.gz", scenario.name));
+    keep(whole, &scenario.namespace(), span, &part)?;
+    let truth = build(scenario.name, scenario.about, &part, witnesses)?;
+    let text = serde_json::to_string_pretty(&truth)?;
+    fs::write(truth_file(dir, scenario), text + "\n")?;
+    replayed(options, truth, &part)
+}
+
+fn kept_rows(options: &Options, chosen: &[Scenario]) -> anyhow::Result<Vec<Row>> {
+    let dir = options.keep.as_deref().context("--kept needs --keep")?;
+    let kept = chosen
+        .iter()
+        .filter(|scenario| truth_file(dir, scenario).exists());
+    kept.map(|scenario| {
+        let truth: Truth = serde_json::from_slice(&fs::read(truth_file(dir, scenario))?)?;
+        let recording = dir.join(&truth.recording);
+        let row = replayed(options, truth, &recording)?;
+        tell_row(&row);
+        tell_intervals(&row);
+        Ok(row)
+    })
+    .collect()
+}
+
+fn truth_file(dir: &Path, scenario: &Scenario) -> PathBuf {
+    dir.join(format!("{}.truth.json", scenario.name))
+}
+
+fn replayed(options: &Options, truth: Truth, part: &Path) -> anyhow::Result<Row> {
+    let replay = Command::new(&options.hookaudit)
+        .args(["replay", "-o", "json"])
+        .arg(part)
+        .output()?;
+    if replay.stdout.is_empty() {
+        bail!(
+            "{}: {}",
+            part.display(),
+            String::from_utf8_lossy(&replay.stderr).trim()
+        );
+    }
+    let report = serde_json::from_slice(&replay.stdout)?;
+    let graded = grade(&truth, &report)?;
+    Ok(Row { truth, graded })
+}
+
+/// What a scenario was made for must have come about, or it says nothing.
+fn not_shown(scenario: &Scenario, truth: &Truth) -> Vec<String> {
+    let happened = |wanted: &str| {
+        let (hook, outcome) = wanted.split_once(' ').unwrap_or((wanted, ""));
+        let is_run = truth
+            .runs
+            .iter()
+            .any(|run| run.hook == hook && run.outcome.contains(outcome));
+        let results = truth
+            .terminations
+            .iter()
+            .map(|termination| termination.result.as_deref().unwrap_or_default());
+        is_run
+            || (hook == "Termination" && results.into_iter().any(|result| result.contains(outcome)))
+    };
+    scenario
+        .shows
+        .iter()
+        .filter(|wanted| !happened(wanted))
+        .map(|wanted| format!("{}: no {wanted} came about", scenario.name))
+        .collect()
+}
+
+fn tell_row(row: &Row) {
+    for graded in row
+        .graded
+        .iter()
+        .filter(|graded| graded.grade > Grade::Tolerated)
+    {
+        let said = format!(
+            "{}: {} was {}, said to be {}",
+            graded.grade.name(),
+            graded.place,
+            graded.truth,
+            graded.verdict
+        );
+        tell(&format!(
+            "{said} {:?}: {}",
+            graded.confidence,
+            graded.complaints.join("; ")
+        ));
+    }
+}
+
+fn tell_intervals(row: &Row) {
+    for graded in &row.graded {
+        for interval in graded
+            .intervals
+            .iter()
+            .filter(|interval| !interval.is_right())
+        {
+            let Interval {
+                name,
+                true_seconds,
+                min_seconds,
+                max_seconds,
+                ..
+            } = interval;
+            tell(&format!(
+                "off: {} {name} was {true_seconds} s, said to be {min_seconds} to {max_seconds:?}",
+                graded.place
+            ));
+        }
+    }
+}
+
+fn tell(line: &str) {
+    drop(writeln!(stderr(), "{line}"));
+}

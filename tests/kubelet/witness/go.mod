@@ -1,0 +1,3 @@
+module hookaudit.io/witness
+
+go 1.26
