@@ -2,7 +2,7 @@
 
 mod fleet;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hookaudit::audit::auditor::{Auditor, Settings};
 use hookaudit::audit::observation::{
@@ -16,6 +16,9 @@ use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// The allocator counts for the whole process, so one test measures at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 const WORKLOADS: u64 = 6_000;
 const PODS: usize = 150_000;
@@ -54,6 +57,7 @@ fn moment(seconds: i64) -> Timestamp {
 
 #[test]
 fn a_pod_without_hooks_costs_at_most_200_bytes_and_a_case_at_most_4_kib() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let empty = ALLOCATOR.current_usage();
     let (mut auditor, snapshot) = core_with(fleet::pods(WORKLOADS, 0));
     assert_eq!((snapshot.tracked_pods, snapshot.open_cases), (PODS, 0));
@@ -77,6 +81,7 @@ fn a_pod_without_hooks_costs_at_most_200_bytes_and_a_case_at_most_4_kib() {
 
 #[test]
 fn a_pod_with_hooks_that_rests_costs_little_more_than_one_without() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let empty = ALLOCATOR.current_usage();
     let hooked = fleet::pods(WORKLOADS, 0).map(|mut pod| {
         pod.containers[0].pre_stop = Some(exec());
