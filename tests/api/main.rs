@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use hookaudit_testkit::cluster::{Cluster, Namespace};
+use hookaudit_testkit::cluster::{Cluster, Level, Namespace};
 use hookaudit_testkit::cluster_or_skip;
 use hookaudit_testkit::operator::Operator;
 use serde_json::{Value, json};
@@ -14,9 +14,11 @@ use serde_json::{Value, json};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hookaudit");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
+/// Runs the operator where it is to refuse; one that goes on instead is ended after a minute.
 fn run(arguments: &[&str]) -> Output {
-    Command::new(PROGRAM)
-        .arg("run")
+    let mut limited = Command::new("timeout");
+    limited
+        .args(["60", PROGRAM, "run"])
         .args(arguments)
         .output()
         .unwrap()
@@ -54,15 +56,8 @@ fn a_cluster_that_does_not_answer_is_named() {
 
 #[test]
 fn what_is_missing_is_named_with_the_command_that_brings_it() {
-    let cluster = cluster_or_skip!(Cluster::api_server());
-    cluster
-        .kubectl(&[
-            "delete",
-            "crd",
-            "hookaudits.hookaudit.io",
-            "--ignore-not-found",
-        ])
-        .unwrap();
+    // A server of its own: the others need the resource that is missing here.
+    let cluster = cluster_or_skip!(Cluster::fresh(Level::Api, &[]));
     let kubeconfig = cluster.kubeconfig().to_str().unwrap();
     let error = refused(&run(&["--kubeconfig", kubeconfig]));
     assert!(
