@@ -31,10 +31,15 @@ pub enum WhyError {
     #[error(transparent)]
     Recording(#[from] RecordingError),
     #[error(
-        "pod {pod} is not in namespace {namespace}, and no HookAudit there remembers it; \
+        "pod {pod} is not in namespace {namespace}, and no HookAudit there remembers it{unread}; \
          find it: kubectl get pods -A | grep {pod}"
     )]
-    NotFound { namespace: String, pod: String },
+    NotFound {
+        namespace: String,
+        pod: String,
+        /// What could not be read, in parentheses.
+        unread: String,
+    },
     #[error("{file}: pod {pod} is not in it; see which are: hookaudit replay {file}")]
     NotRecorded { file: String, pod: String },
     #[error("{file}: pod {pod} is in several namespaces; name one by -n: {namespaces}")]

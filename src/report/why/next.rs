@@ -279,6 +279,36 @@ impl Hands<'_> {
     }
 
     fn ended(&self, termination: &Termination) -> Vec<Step> {
+        let mut steps = self.failed_pre_stops();
+        steps.extend(self.late(termination));
+        if steps.is_empty() {
+            steps.push(say("Nothing has to be done."));
+        }
+        steps
+    }
+
+    fn failed_pre_stops(&self) -> Vec<Step> {
+        let runs = self.subject.report.runs.iter();
+        let failed = runs.filter(|run| {
+            run.hook == Hook::PreStop
+                && matches!(run.outcome, Outcome::Failed | Outcome::Interrupted)
+        });
+        let step = |run: &Run| {
+            let text = format!(
+                "The preStop hook of {} did not do its work; its words are in the Event, for an \
+                 hour after it:",
+                run.container
+            );
+            let command = format!(
+                "get events --field-selector involvedObject.name={},reason=FailedPreStopHook",
+                self.pod()
+            );
+            self.step(&text, Some(command))
+        };
+        failed.take(1).map(step).collect()
+    }
+
+    fn late(&self, termination: &Termination) -> Vec<Step> {
         let overran = |run: &&Run| matches!(run.outcome, Outcome::Overran | Outcome::CutShort);
         let hook = self.subject.report.runs.iter().find(overran);
         match (termination.result, termination.cause) {
@@ -302,7 +332,7 @@ impl Hands<'_> {
             (Some(TerminationResult::ForceDeleted), _) => vec![say(
                 "Find who used --force: what the containers did afterwards cannot be told.",
             )],
-            (_, Cause::WithinGrace) => vec![say("Nothing has to be done.")],
+            (_, Cause::WithinGrace) => Vec::new(),
             _ => vec![say("Look at the node's own log at the times above.")],
         }
     }
@@ -353,7 +383,9 @@ fn plain(text: &str, command: Option<String>) -> Step {
 }
 
 fn chosen(container: Option<&str>) -> String {
-    container.map_or_else(String::new, |container| format!(" -c {}", word(container)))
+    container.map_or_else(String::new, |container| {
+        format!(" --container={}", word(container))
+    })
 }
 
 /// Which controller removes a finalizer.

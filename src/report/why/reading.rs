@@ -12,17 +12,22 @@ const OTHER_READING: &str = "the other reading: ";
 pub(super) fn known(subject: &Subject) -> Vec<String> {
     let report = &subject.report;
     let mut known: Vec<String> = Vec::new();
+    let ends = report
+        .termination
+        .as_ref()
+        .map_or(&[][..], |termination| &termination.evidence);
     for run in &report.runs {
-        for evidence in run.evidence.iter().filter(|text| is_known(text)) {
+        // What became of the container is told with the termination.
+        let is_said = |text: &str| ends.iter().any(|end| end.ends_with(text));
+        for evidence in run
+            .evidence
+            .iter()
+            .filter(|text| is_known(text) && !is_said(text))
+        {
             known.push(format!("{} of {}: {evidence}", run.hook, run.container));
         }
     }
-    let termination = report.termination.iter();
-    known.extend(
-        termination
-            .flat_map(|termination| &termination.evidence)
-            .map(ToString::to_string),
-    );
+    known.extend(ends.iter().map(ToString::to_string));
     if known.is_empty() {
         let remembered = subject
             .incidents

@@ -64,7 +64,7 @@ impl Story {
         let origin = timeline::origin(subject, standing);
         Self {
             state: standing.as_str(),
-            tone: standing.tone(subject.now),
+            tone: standing.tone(subject),
             headline: headline(subject, standing),
             cause,
             confidence,
@@ -115,14 +115,18 @@ impl<'a> Standing<'a> {
         }
     }
 
-    fn tone(self, now: Timestamp) -> Tone {
+    fn tone(self, subject: &Subject) -> Tone {
+        let failed = |run: &Run| matches!(run.outcome, Outcome::Failed | Outcome::Interrupted);
         match self {
             Self::Terminating(termination) => match termination.deadline {
-                Some(deadline) if deadline < now => Tone::Bad,
+                Some(deadline) if deadline < subject.now => Tone::Bad,
                 _ => Tone::Open,
             },
             Self::Terminated(termination) => match termination.result {
-                Some(TerminationResult::Graceful) if termination.cause == Cause::WithinGrace => {
+                Some(TerminationResult::Graceful)
+                    if termination.cause == Cause::WithinGrace
+                        && !subject.report.runs.iter().any(failed) =>
+                {
                     Tone::Good
                 }
                 Some(TerminationResult::Graceful) => Tone::Open,
@@ -314,7 +318,7 @@ fn until(subject: &Subject, standing: Standing<'_>) -> Until {
         Standing::Terminated(termination) => Until {
             at: termination.ended_at,
             text: match termination.ended_at {
-                Some(ended_at) => format!("it was gone at {}", when(ended_at, now)),
+                Some(ended_at) => format!("{}: its object was gone", when(ended_at, now)),
                 None => "its containers have ended; its object is kept".to_owned(),
             },
         },

@@ -66,7 +66,12 @@ impl Sheet {
         self.fact("Sure", &story.sure);
         let since = story.since.map(|since| when(since, subject.now));
         self.fact("Since", &since.unwrap_or_default());
-        self.fact("Until", &story.until.text);
+        let over = if story.state == "Terminated" {
+            "Over"
+        } else {
+            "Until"
+        };
+        self.fact(over, &story.until.text);
         let pod = &subject.report.pod;
         let node = pod.node.as_deref().unwrap_or("none yet");
         self.fact("Pod", &format!("{}/{}", pod.namespace, pod.name));
@@ -84,6 +89,9 @@ impl Sheet {
         };
         self.line("", &[]);
         self.line(&format!("TIMELINE (UTC; + is since {name})"), &[BOLD]);
+        if story.timeline.iter().any(|entry| !entry.at.is_exact()) {
+            self.line("  Times without a fraction are cut to the second.", &[]);
+        }
         let mut last_day = String::new();
         for entry in &story.timeline {
             let today = day(entry.at.earliest);
@@ -222,9 +230,13 @@ fn run(run: &Run) -> String {
             format!(", {min:.1} to {max:.1} s")
         }
     });
-    let grace = run
-        .grace_seconds
-        .map_or_else(String::new, |grace| format!(" of a {grace} s grace"));
+    let grace = run.grace_seconds.map_or_else(String::new, |grace| {
+        if took.is_empty() {
+            format!(", grace {grace} s")
+        } else {
+            format!(" of a {grace} s grace")
+        }
+    });
     let instance = if run.restart > 0 {
         format!(" (restart {})", run.restart)
     } else {

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::story::Standing;
 use super::{Presence, Subject};
-use crate::audit::moment::{Moment, shifted};
+use crate::audit::moment::Moment;
+use crate::audit::observation::EventReason;
 use crate::audit::record::{Incident, Run, Sign, SignKind, Termination};
 use crate::audit::words::{Hook, Outcome};
 
@@ -93,6 +94,12 @@ fn sign(sign: &Sign) -> Entry {
             };
             (format!("ended with exit code {exit_code}{memory}"), mark)
         }
+        SignKind::GraceSet {
+            grace_seconds: 0, ..
+        } => (
+            "its grace was set to 0 s: the last step, or a forced one".to_owned(),
+            Mark::Plain,
+        ),
         SignKind::GraceSet { grace_seconds, .. } => (
             format!("its grace was set to {grace_seconds} s"),
             Mark::Plain,
@@ -102,8 +109,7 @@ fn sign(sign: &Sign) -> Entry {
     Entry::new(sign.at, sign.container.as_deref(), text, mark)
 }
 
-fn event(reason: crate::audit::observation::EventReason) -> (String, Mark) {
-    use crate::audit::observation::EventReason;
+fn event(reason: EventReason) -> (String, Mark) {
     let (meaning, mark) = match reason {
         EventReason::Killing => ("its stop began", Mark::Plain),
         EventReason::FailedPostStartHook => ("the postStart hook failed", Mark::Bad),
@@ -139,6 +145,7 @@ fn post_start_began(run: &Run) -> Option<Entry> {
 }
 
 fn terminated(subject: &Subject, termination: &Termination, entries: &mut Vec<Entry>) {
+    // A whole second, but earlier than all that follows from it.
     let mut push = |at, text, mark| entries.push(Entry::new(Moment::exact(at), None, text, mark));
     let grace = termination
         .grace_seconds
@@ -160,22 +167,12 @@ fn terminated(subject: &Subject, termination: &Termination, entries: &mut Vec<En
     if let Some(at) = termination.containers_ended_at
         && !termination.finalizers.is_empty()
     {
-        // After the ends themselves, which are stamped with the same whole second.
-        let at = Moment::second(at).latest.min(subject.now);
+        // Behind the ends themselves, which bear the same stamp.
         let text = format!(
             "from here on it waits for {}",
             termination.finalizers.join(", ")
         );
-        let entry = Entry::new(
-            Moment {
-                earliest: shifted(at, jiff::SignedDuration::ZERO),
-                latest: at,
-            },
-            None,
-            text,
-            Mark::Bad,
-        );
-        entries.push(entry);
+        entries.push(Entry::new(Moment::second(at), None, text, Mark::Bad));
     }
     if let Some(at) = termination.ended_at {
         let at = Moment::exact(at);

@@ -187,6 +187,10 @@ fn remembered(reader: &mut Reader, name: &str, audits: &[HookAudit]) -> Result<S
         return Err(WhyError::NotFound {
             namespace: reader.namespace.clone(),
             pod: name.to_owned(),
+            unread: match &*reader.unread.join(", ") {
+                "" => String::new(),
+                missed => format!(" (not read: {missed})"),
+            },
         });
     };
     let pod = PodRef {
