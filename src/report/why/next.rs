@@ -25,10 +25,7 @@ pub(super) fn steps(subject: &Subject, standing: Standing<'_>) -> Vec<Step> {
         Standing::Remembered => vec![
             hands.step(
                 "Its Events may still be there for an hour after they were written:",
-                Some(format!(
-                    "get events --field-selector involvedObject.name={}",
-                    hands.pod()
-                )),
+                Some(format!("events --for=pod/{}", hands.pod())),
             ),
             hands.step(
                 "What became of its workload so far:",
@@ -168,10 +165,7 @@ impl Hands<'_> {
             }
             _ => format!("The hook's own words are in the Event:{exit}"),
         };
-        let events = format!(
-            "get events --field-selector involvedObject.name={},reason=FailedPostStartHook",
-            self.pod()
-        );
+        let events = format!("events --for=pod/{} --types=Warning", self.pod());
         vec![
             self.step(&why, Some(events)),
             self.step(
@@ -299,10 +293,7 @@ impl Hands<'_> {
                  hour after it:",
                 run.container
             );
-            let command = format!(
-                "get events --field-selector involvedObject.name={},reason=FailedPreStopHook",
-                self.pod()
-            );
+            let command = format!("events --for=pod/{} --types=Warning", self.pod());
             self.step(&text, Some(command))
         };
         failed.take(1).map(step).collect()
