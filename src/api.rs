@@ -8,6 +8,7 @@
 mod base;
 mod convert;
 mod packed;
+mod remembered;
 mod status;
 
 use kube::{CustomResource, CustomResourceExt, KubeSchema};

@@ -26,6 +26,8 @@ pub enum Command {
     Record(RecordArguments),
     /// Run the operator's engine on a recording and print the report
     Replay(ReplayArguments),
+    /// Tell what holds one pod, how sure that is, until when, and what to do
+    Why(WhyArguments),
     /// Print the CustomResourceDefinition of HookAudit
     Crd,
     /// Print the completion script of a shell
@@ -116,6 +118,41 @@ pub struct ReplayArguments {
 }
 
 #[derive(Debug, Args)]
+pub struct WhyArguments {
+    /// The pod, as pod/NAME or NAME
+    #[arg(value_name = "pod/NAME")]
+    pub pod: String,
+    /// Its namespace; else that of the context, or `default`
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Tell it from this recording instead of the cluster
+    #[arg(long, value_name = "FILE")]
+    pub recording: Option<PathBuf>,
+    /// Tell it as of this moment of the recording, say 2026-11-22T16:02:40Z; else as of its end
+    #[arg(long, value_name = "TIME", requires = "recording")]
+    pub at: Option<String>,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: WhyFormatArgument,
+    /// The kubeconfig; else KUBECONFIG, ~/.kube/config or the pod's service account
+    #[arg(
+        long,
+        env = "HOOKAUDIT_KUBECONFIG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig
+    #[arg(
+        long,
+        env = "HOOKAUDIT_CONTEXT",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    pub context: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub struct CompletionArguments {
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
@@ -192,6 +229,13 @@ pub enum FailOnArgument {
     Never,
     /// Any incident, inferred ones included
     Incident,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum WhyFormatArgument {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -1,5 +1,7 @@
 //! The configuration: what was typed, checked and turned into what the program uses.
 
+mod why;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -24,7 +26,15 @@ pub enum ConfigError {
          separated by commas"
     )]
     Namespace { value: String },
+    #[error("`{value}` is no pod; write pod/NAME or NAME")]
+    Pod { value: String },
+    #[error("--namespace: `{value}` is no namespace; write lower-case letters, digits and `-`")]
+    PodNamespace { value: String },
+    #[error("--at: `{value}` is no time; write it as 2026-11-22T16:02:40Z")]
+    Time { value: String },
 }
+
+pub use self::why::{WhyConfig, WhySource};
 
 /// Of `run`.
 #[derive(Debug, Clone, PartialEq)]

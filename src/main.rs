@@ -8,7 +8,9 @@ use clap::error::ErrorKind;
 use hookaudit::audit::auditor::Settings;
 use hookaudit::cli::exit::Exit;
 use hookaudit::cli::{Arguments, Command, output};
-use hookaudit::config::{Log, LogFormat, OperateConfig, RecordConfig, ReplayConfig, Screen};
+use hookaudit::config::{
+    Log, LogFormat, OperateConfig, RecordConfig, ReplayConfig, Screen, WhyConfig,
+};
 use hookaudit::report::{self, table::Colour};
 use hookaudit::{api, run};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -45,6 +47,9 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Replay(arguments) => {
             return replay(&ReplayConfig::new(arguments, screen()));
         }
+        Command::Why(arguments) => {
+            why(&WhyConfig::new(arguments, screen())?)?;
+        }
         Command::Crd => {
             let definition = api::crd_yaml()?;
             to_stdout(|out| out.write_all(definition.as_bytes()))?;
@@ -67,6 +72,14 @@ fn replay(config: &ReplayConfig) -> anyhow::Result<Exit> {
     let contents = &replayed.contents;
     to_stdout(|out| report::write(contents, config.format, out))?;
     Ok(Exit::after(contents, config.fail_on))
+}
+
+fn why(config: &WhyConfig) -> anyhow::Result<()> {
+    let told = run::why::tell(config)?;
+    for warning in &told.warnings {
+        to_stderr(&format!("warning: {warning}\n"));
+    }
+    to_stdout(|out| report::why::write(&told.subject, config.format, out))
 }
 
 /// A request for help or the version is printed as it is, wrong usage in one line.

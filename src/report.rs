@@ -13,6 +13,7 @@ use crate::audit::words::Hook;
 
 pub mod json;
 pub mod table;
+pub mod why;
 
 #[cfg(test)]
 pub(crate) mod sample;

@@ -4,6 +4,7 @@ mod error;
 mod operate;
 mod preflight;
 pub mod replay;
+pub mod why;
 
 use std::sync::Arc;
 use std::time::Duration;

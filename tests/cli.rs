@@ -22,6 +22,7 @@ Commands:
   run         Watch a cluster and report on every workload with hooks: the operator
   record      Record what the operator would see, redacted, until Ctrl-C
   replay      Run the operator's engine on a recording and print the report
+  why         Tell what holds one pod, how sure that is, until when, and what to do
   crd         Print the CustomResourceDefinition of HookAudit
   completion  Print the completion script of a shell
   version     Print the version
@@ -35,7 +36,15 @@ Options:
 
 #[test]
 fn each_command_explains_itself_without_telling_the_environment() {
-    for command in ["run", "record", "replay", "crd", "completion", "version"] {
+    for command in [
+        "run",
+        "record",
+        "replay",
+        "why",
+        "crd",
+        "completion",
+        "version",
+    ] {
         let output = program()
             .args([command, "--help"])
             .env("HOOKAUDIT_CONTEXT", "a-secret-name")
@@ -66,7 +75,10 @@ fn wrong_usage_ends_with_2_one_line_and_a_hint() {
         &["replay", "x", "--nonsense"][..],
         &["replay"],
         &["replay", "x", "-o", "xml"],
-        &["why", "pod/x"],
+        &["why"],
+        &["why", "pod/x", "--at", "2026-11-22T16:02:40Z"],
+        &["why", "pod/x", "-o", "yaml"],
+        &["lint"],
         &["run", "--overdue-seconds=soon"],
     ] {
         let output = run(wrong);
@@ -93,6 +105,41 @@ fn a_value_that_cannot_be_used_is_wrong_usage_by_the_name_of_its_flag() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn what_is_no_pod_namespace_or_time_is_wrong_usage() {
+    for (wrong, start) in [
+        (
+            &["why", "deployment/web"][..],
+            "error: `deployment/web` is no pod; write pod/NAME",
+        ),
+        (
+            &["why", "pod/x", "-n", "Shop"],
+            "error: --namespace: `Shop` is no namespace",
+        ),
+        (
+            &["why", "pod/x", "--recording", "r", "--at", "soon"],
+            "error: --at: `soon` is no time",
+        ),
+    ] {
+        let output = run(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(stderr(&output).starts_with(start), "{output:?}");
+    }
+}
+
+#[test]
+fn a_pod_that_is_not_in_a_recording_ends_with_3_and_says_how_to_find_it() {
+    let file = recording("why.jsonl");
+    let file = file.to_str().unwrap();
+    let output = run(&["why", "pod/nobody", "--recording", file]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let told = stderr(&output);
+    assert!(told.contains("pod nobody is not in it"), "{told}");
+    assert!(told.contains("hookaudit replay"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert_eq!(stdout(&output), "");
 }
 
 #[test]

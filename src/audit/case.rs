@@ -5,6 +5,7 @@
 
 pub mod events;
 pub mod instance;
+mod signs;
 
 use jiff::Timestamp;
 

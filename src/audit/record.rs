@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::observation::{Resource, Uid};
+use super::moment::Moment;
+use super::observation::{EventReason, Resource, Uid};
 use super::words::{
     AttemptReason, Cause, Confidence, ContainerType, Handler, Hook, IncidentType, Outcome, Reason,
     TerminationResult, Trigger,
@@ -172,6 +173,34 @@ pub struct PodReport {
     pub pod: PodRef,
     pub runs: Vec<Run>,
     pub termination: Option<Termination>,
+    /// What the cluster stamped, earliest first; the newest of many.
+    pub signs: Vec<Sign>,
+}
+
+/// One thing that the cluster stamped, as a timeline shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sign {
+    pub at: Moment,
+    pub container: Option<Box<str>>,
+    pub kind: SignKind,
+}
+
+/// What a sign tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignKind {
+    Event(EventReason),
+    /// `startedAt`.
+    Started,
+    /// `finishedAt`.
+    Ended {
+        exit_code: i32,
+        out_of_memory: bool,
+    },
+    /// A deletion deadline after the first; its time is ours.
+    GraceSet {
+        deadline: Timestamp,
+        grace_seconds: i64,
+    },
 }
 
 /// A run or termination worth telling a person about.

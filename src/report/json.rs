@@ -12,9 +12,9 @@ use self::termination::Termination;
 use self::value::Time;
 use self::workload::Workload;
 
-mod run;
-mod termination;
-mod value;
+pub(super) mod run;
+pub(super) mod termination;
+pub(super) mod value;
 mod workload;
 
 #[cfg(test)]

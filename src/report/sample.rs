@@ -68,6 +68,7 @@ pub(crate) fn killed_pod() -> PodReport {
             finalizers: Vec::new(),
             evidence: vec!["exit code 137 at the end of the grace".into()],
         }),
+        signs: Vec::new(),
     }
 }
 
@@ -97,6 +98,7 @@ pub(crate) fn starting_pod() -> PodReport {
             ..overran()
         }],
         termination: None,
+        signs: Vec::new(),
     }
 }
 

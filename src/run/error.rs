@@ -24,6 +24,8 @@ pub enum RunError {
          kubectl auth can-i --list shows what it has"
     )]
     Forbidden(String),
+    #[error("cannot read {what}: {reason}; check --context and the rights of this user")]
+    Unread { what: String, reason: &'static str },
     #[error("cannot listen on {address}: {source}")]
     Listen { address: String, source: io::Error },
     #[error(transparent)]

@@ -59,7 +59,7 @@ pub fn replay<E>(
     Ok(told.contents(&snapshot))
 }
 
-fn warnings(path: &Path, notices: &Notices) -> Vec<String> {
+pub(super) fn warnings(path: &Path, notices: &Notices) -> Vec<String> {
     let file = path.display();
     let mut warnings = Vec::new();
     if let Some(line) = notices.cut_short_in_line {

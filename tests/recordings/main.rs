@@ -4,3 +4,4 @@
 
 mod accuracy;
 mod expected;
+mod why;

@@ -73,6 +73,7 @@ impl Auditor {
                     pod: self.pod_ref(open),
                     runs: judgement.runs,
                     termination: judgement.termination,
+                    signs: open.case.signs(),
                 };
                 (!report.runs.is_empty() || report.termination.is_some()).then_some(report)
             })
@@ -240,6 +241,7 @@ impl Auditor {
                 pod,
                 runs: judgement.runs,
                 termination: judgement.termination,
+                signs: open.case.signs(),
             };
             self.transitions
                 .push_back(Transition::Closed(Box::new(report)));

@@ -38,7 +38,10 @@ pub(super) fn cause(
         if view.case.events.first(EventReason::FailedUnMount).is_some() {
             return (Cause::Volume, confirmed);
         }
-        let slow = view.reached(seconds_after(ended_at, TEARDOWN_SECONDS));
+        // Where the pod was first seen long after its containers ended, their own stamps tell.
+        let ended_before = request::ended_last(view)
+            .is_some_and(|(_, _, at)| seconds_after(at.latest, TEARDOWN_SECONDS) <= ended_at);
+        let slow = ended_before || view.reached(seconds_after(ended_at, TEARDOWN_SECONDS));
         return if slow {
             (Cause::Volume, inferred)
         } else {

@@ -7,7 +7,7 @@ use crate::audit::record::{self, PodRef};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Run<'a> {
+pub(in crate::report) struct Run<'a> {
     namespace: &'a str,
     pod: &'a str,
     #[serde(rename = "podUID")]
@@ -35,7 +35,7 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(pod: &'a PodRef, run: &'a record::Run) -> Self {
+    pub(in crate::report) fn new(pod: &'a PodRef, run: &'a record::Run) -> Self {
         Self {
             namespace: &pod.namespace,
             pod: &pod.name,

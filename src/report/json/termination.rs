@@ -7,7 +7,7 @@ use crate::audit::record::{self, PodRef};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Termination<'a> {
+pub(in crate::report) struct Termination<'a> {
     namespace: &'a str,
     pod: &'a str,
     #[serde(rename = "podUID")]
@@ -39,7 +39,7 @@ struct Spent {
 }
 
 impl<'a> Termination<'a> {
-    pub(super) fn new(pod: &'a PodRef, termination: &'a record::Termination) -> Self {
+    pub(in crate::report) fn new(pod: &'a PodRef, termination: &'a record::Termination) -> Self {
         Self {
             namespace: &pod.namespace,
             pod: &pod.name,

@@ -9,7 +9,7 @@ use crate::audit::record::{Interval, WorkloadRef};
 
 /// A time: UTC, RFC 3339, always nine digits.
 #[derive(Clone, Copy)]
-pub(super) struct Time(pub(super) Timestamp);
+pub(in crate::report) struct Time(pub(in crate::report) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -19,7 +19,7 @@ impl Serialize for Time {
 
 /// An interval in seconds, each bound with at most three decimals, rounded outwards.
 #[derive(Serialize)]
-pub(super) struct Bounds {
+pub(in crate::report) struct Bounds {
     min: f64,
     max: Option<f64>,
 }
@@ -34,7 +34,7 @@ impl From<Interval> for Bounds {
 }
 
 #[derive(Serialize)]
-pub(super) struct Owner<'a> {
+pub(in crate::report) struct Owner<'a> {
     kind: &'a str,
     name: &'a str,
 }
@@ -49,7 +49,7 @@ impl<'a> From<&'a WorkloadRef> for Owner<'a> {
 }
 
 /// Seconds, cut after the third decimal.
-pub(super) fn seconds(duration: Duration) -> f64 {
+pub(in crate::report) fn seconds(duration: Duration) -> f64 {
     thousandths(duration.as_millis())
 }
 
@@ -66,6 +66,6 @@ fn thousandths(milliseconds: u128) -> f64 {
 }
 
 /// The text, or nothing where it is empty: unknown is null, never `""`.
-pub(super) fn known(text: Option<&str>) -> Option<&str> {
+pub(in crate::report) fn known(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }

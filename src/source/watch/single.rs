@@ -1,0 +1,67 @@
+use std::time::Duration;
+
+use http::Request;
+use kube::Client;
+use tokio::time::timeout;
+
+use super::health::Failure;
+use crate::audit::observation::{Observation, Resource};
+use crate::source::translate::{Presence, Translator};
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// Gets one object as observations; `None` where it is not there. The names are part of a path and
+/// have to be names as the API takes them.
+///
+/// # Errors
+/// The API server does not answer in time, or refuses.
+pub async fn object(
+    client: &Client,
+    translator: &Translator,
+    resource: Resource,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Vec<Observation>>, Failure> {
+    let request = Request::get(path(resource, namespace, name))
+        .body(Vec::new())
+        .map_err(|_| Failure::Refused)?;
+    match timeout(ANSWER_WITHIN, client.request_text(request)).await {
+        Ok(Ok(json)) => {
+            let translation = translator.object(resource, Presence::Present, &json);
+            Ok(Some(translation.into_observations().collect()))
+        }
+        Ok(Err(error)) => match Failure::of_client(&error) {
+            Failure::NotFound => Ok(None),
+            failure => Err(failure),
+        },
+        Err(_) => Err(Failure::Timeout),
+    }
+}
+
+fn path(resource: Resource, namespace: &str, name: &str) -> String {
+    let plural = resource.as_str();
+    let group = match resource {
+        Resource::ReplicaSets => "/apis/apps/v1",
+        Resource::Jobs => "/apis/batch/v1",
+        Resource::HookAudits => "/apis/hookaudit.io/v1alpha1",
+        _ => "/api/v1",
+    };
+    match resource {
+        Resource::Nodes | Resource::Namespaces => format!("{group}/{plural}/{name}"),
+        _ => format!("{group}/namespaces/{namespace}/{plural}/{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_and_namespaces_are_in_no_namespace() {
+        assert_eq!(path(Resource::Nodes, "shop", "n1"), "/api/v1/nodes/n1");
+        assert_eq!(
+            path(Resource::Jobs, "shop", "once"),
+            "/apis/batch/v1/namespaces/shop/jobs/once"
+        );
+    }
+}
