@@ -1,8 +1,8 @@
 //! Streams overtake each other, and clocks differ.
 
 use super::super::script::{Script, end, exec};
-use crate::audit::observation::Observation;
-use crate::audit::words::{Hook, Outcome, Reason};
+use crate::audit::observation::{EventReason, Note, Observation, Subject};
+use crate::audit::words::{Hook, Outcome, Reason, Trigger};
 
 #[test]
 fn a_pod_that_ends_after_its_namespace_was_seen_gone_ended_without_events() {
@@ -24,4 +24,34 @@ fn a_pod_that_ends_after_its_namespace_was_seen_gone_ended_without_events() {
         (run.outcome, run.reason),
         (Outcome::Unknown, Some(Reason::EventsRefused))
     );
+}
+
+#[test]
+fn an_eviction_stays_one_where_its_node_is_ahead_of_the_deletion_that_followed() {
+    let evicted = |ahead: f64| {
+        let mut script = Script::new(30)
+            .hook(Hook::PreStop, exec())
+            .waiting(1.0)
+            .running(3.0, 0, 2.0)
+            .killing(10.0 + ahead)
+            .event(10.0 + ahead, EventReason::Evicted, Note::None)
+            .terminated(12.0, 0, end(0, 2.0, 11.2 + ahead))
+            .deleted(20.0, 0)
+            .gone(20.0);
+        for (_, line) in &mut script.lines {
+            if let Observation::Event(event) = line
+                && event.reason == EventReason::Evicted
+                && let Subject::Pod { container, .. } = &mut event.subject
+            {
+                *container = None;
+            }
+        }
+        script
+            .lines
+            .sort_by(|left, right| left.0.total_cmp(&right.0));
+        let played = script.play();
+        (played.termination().trigger, played.termination().cause)
+    };
+    assert_eq!(evicted(30.0), evicted(0.0));
+    assert_eq!(evicted(30.0).0, Trigger::NodePressureEvicted);
 }
