@@ -2,7 +2,7 @@
 
 use super::super::script::{Script, end, exec};
 use crate::audit::observation::{EventReason, Note, Observation, Subject};
-use crate::audit::words::{Hook, Outcome, Reason, Trigger};
+use crate::audit::words::{Confidence, Hook, Outcome, Reason, TerminationResult, Trigger};
 
 #[test]
 fn a_pod_that_ends_after_its_namespace_was_seen_gone_ended_without_events() {
@@ -54,4 +54,26 @@ fn an_eviction_stays_one_where_its_node_is_ahead_of_the_deletion_that_followed()
     };
     assert_eq!(evicted(30.0), evicted(0.0));
     assert_eq!(evicted(30.0).0, Trigger::NodePressureEvicted);
+}
+
+#[test]
+fn a_sigkill_without_a_killing_is_no_confirmed_grace_where_a_clock_decides() {
+    let behind = |seconds: f64| {
+        let played = Script::new(6)
+            .waiting(1.0)
+            .hook(Hook::PreStop, exec())
+            .running(3.0, 0, 2.0)
+            .deleted(50.0, 6)
+            .terminated(57.0, 0, end(137, 2.0, 56.2 - seconds))
+            .gone(57.5)
+            .play();
+        let end = played.termination();
+        (end.result, end.confidence)
+    };
+    let inferred = Some(Confidence::Inferred);
+    assert_eq!(
+        behind(0.0),
+        (Some(TerminationResult::ForceKilled), inferred)
+    );
+    assert_eq!(behind(30.0), (Some(TerminationResult::Graceful), inferred));
 }
