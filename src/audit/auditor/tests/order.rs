@@ -77,3 +77,22 @@ fn a_sigkill_without_a_killing_is_no_confirmed_grace_where_a_clock_decides() {
     );
     assert_eq!(behind(30.0), (Some(TerminationResult::Graceful), inferred));
 }
+
+#[test]
+fn a_kubelet_restart_that_is_told_after_the_container_was_shown_running_still_cost_the_post_start()
+{
+    let mut script = Script::new(30)
+        .hook(Hook::PostStart, exec())
+        .waiting(1.0)
+        .event(2.0, EventReason::Started, Note::None)
+        .kubelet_started(9.0)
+        .running(10.0, 0, 2.0);
+    let late = script.lines.remove(2).1;
+    script.lines.push((40.0, late));
+    let told = script.play();
+    let run = told.run(Hook::PostStart);
+    assert_eq!(
+        (run.outcome, run.reason),
+        (Outcome::Unknown, Some(Reason::KubeletRestarted))
+    );
+}
