@@ -24,7 +24,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::gap::Gaps;
-use super::moment::seconds;
+use super::moment::{seconds, seconds_after};
 use super::nodes::Nodes;
 use super::observation::{
     EventReason, EventSeen, Note, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
@@ -33,6 +33,7 @@ use super::owners::{Owners, WorkloadId};
 use super::record::{Gap, Incident, PodReport, WorkloadRef};
 use super::roster::Roster;
 use super::snapshot::{Snapshot, Workload};
+use super::verdict::SETTLE_SECONDS;
 use cases::Open;
 use events::Early;
 use ledgers::Ledgers;
@@ -86,7 +87,8 @@ pub struct Auditor {
     owners: Owners,
     nodes: Nodes,
     gaps: Gaps,
-    terminating_namespaces: BTreeSet<Box<str>>,
+    /// Namespaces that end or have ended, and when they were seen to be gone.
+    terminating_namespaces: BTreeMap<Box<str>, Option<Timestamp>>,
     cases: BTreeMap<Uid, Open>,
     resting: BTreeMap<Uid, Resting>,
     early: BTreeMap<Uid, Early>,
@@ -139,7 +141,7 @@ impl Auditor {
             owners: Owners::new(settings.seed),
             nodes: Nodes::default(),
             gaps,
-            terminating_namespaces: BTreeSet::new(),
+            terminating_namespaces: BTreeMap::new(),
             cases: BTreeMap::new(),
             resting: BTreeMap::new(),
             early: BTreeMap::new(),
@@ -175,9 +177,7 @@ impl Auditor {
                 self.touch_node(&name);
             }
             Observation::Namespace { name, terminating } => self.namespace(name, terminating),
-            Observation::NamespaceGone { name } => {
-                self.terminating_namespaces.remove(&name);
-            }
+            Observation::NamespaceGone { name } => self.namespace_gone(name),
             Observation::Owner(owner) => {
                 self.owners.seen(&owner);
                 self.attribute_pending();
@@ -292,7 +292,10 @@ impl Auditor {
     }
 
     fn namespace(&mut self, name: Box<str>, terminating: bool) {
-        if terminating && self.terminating_namespaces.insert(name.clone()) {
+        if !terminating {
+            self.terminating_namespaces.remove(&name);
+        } else if !self.terminating_namespaces.contains_key(&name) {
+            self.terminating_namespaces.insert(name.clone(), None);
             let uids: Vec<Uid> = self
                 .cases
                 .iter()
@@ -303,6 +306,14 @@ impl Auditor {
                 self.touch(uid);
             }
         }
+    }
+
+    /// The stream of its pods may still be behind: their ends were not told by Events either.
+    fn namespace_gone(&mut self, name: Box<str>) {
+        let now = self.now;
+        self.terminating_namespaces
+            .retain(|_, gone_at| gone_at.is_none_or(|at| seconds_after(at, SETTLE_SECONDS) > now));
+        self.terminating_namespaces.insert(name, Some(now));
     }
 
     fn touch_node(&mut self, name: &str) {

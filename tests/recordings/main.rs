@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod accuracy;
+mod clocks;
 mod expected;
+mod order;
+mod verdicts;
 mod why;

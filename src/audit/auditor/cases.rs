@@ -89,7 +89,9 @@ impl Auditor {
             nodes: &self.nodes,
             gaps: &self.gaps,
             namespace_terminating: open.namespace_terminating
-                || self.terminating_namespaces.contains(&open.case.namespace),
+                || self
+                    .terminating_namespaces
+                    .contains_key(&open.case.namespace),
             limits: Limits {
                 post_start_slow_seconds: thresholds.post_start_slow_seconds.unwrap_or(30),
                 overdue_seconds: thresholds.overdue_seconds.unwrap_or(60),
@@ -107,7 +109,9 @@ impl Auditor {
         let Some(mut open) = self.cases.remove(&uid) else {
             return;
         };
-        open.namespace_terminating |= self.terminating_namespaces.contains(&open.case.namespace);
+        open.namespace_terminating |= self
+            .terminating_namespaces
+            .contains_key(&open.case.namespace);
         let pod = self.pod_ref(&open);
         if self.is_synced() {
             if let Some(workload) = open.workload {

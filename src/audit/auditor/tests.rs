@@ -1,3 +1,5 @@
+mod order;
+
 use super::script::{Script, end, exec, oom, sleep};
 use crate::audit::observation::{
     ControllerRef, EventReason, Note, Observation, ReportSeen, Thresholds, Uid,

@@ -70,7 +70,7 @@ pub(super) fn effective(view: &View<'_>, container: &ContainerCase, kill: &Kill)
 }
 
 /// How far a kubelet's clock may lag behind the API server's before a stop seems older than its request.
-const CLOCK_TOLERANCE_SECONDS: i64 = 60;
+pub(super) const CLOCK_TOLERANCE_SECONDS: i64 = 60;
 
 /// Whether a stop belongs to the pod's termination, and not to a sandbox that died or to a sidecar
 /// whose pod had completed: all three say `Stopping container`.

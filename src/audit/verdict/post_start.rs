@@ -6,7 +6,7 @@ use super::align::Life;
 use super::evidence;
 use super::{SETTLE_SECONDS, View};
 use crate::audit::case::ContainerCase;
-use crate::audit::moment::{Moment, seconds_after};
+use crate::audit::moment::{Moment, seconds, seconds_after};
 use crate::audit::observation::{EventReason, HookSpec, Note, PostStartFailure, TerminatedReason};
 use crate::audit::record::{Interval, Run};
 use crate::audit::words::{Confidence, ContainerType, Handler, Hook, Outcome, Reason};
@@ -277,10 +277,7 @@ impl Question<'_> {
             Confidence::Inferred
         };
         let mut run = self.run(Outcome::Succeeded, Some(confidence));
-        run.settled = confirmed
-            || self
-                .view
-                .absence_settled(self.life.instance.ended.map(|ended| ended.seen_at));
+        run.settled = self.no_restart_can_be_told();
         run.duration = self.life.started().map_or(Interval::OPEN, |started| {
             let (shortest, longest) = returned.at.seconds_since(started);
             Interval::between_seconds(shortest - returned.lag_seconds, longest)
@@ -301,6 +298,20 @@ impl Question<'_> {
             self.add_end(&mut run);
         }
         run
+    }
+
+    /// A kubelet that restarted during a long hook may tell so after it showed the container as running.
+    fn no_restart_can_be_told(&self) -> bool {
+        let instance = &self.life.instance;
+        let Some(running_at) = instance.running_seen_at else {
+            return self
+                .view
+                .absence_settled(instance.ended.map(|ended| ended.seen_at));
+        };
+        let started = self.life.started();
+        let in_one_go =
+            started.is_none_or(|started| seconds(started.latest, running_at) <= PUBLISH_SECONDS);
+        in_one_go || self.view.absence_settled(Some(running_at))
     }
 
     /// Still running: it has started and nothing shows that the pass went on.

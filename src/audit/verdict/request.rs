@@ -16,7 +16,8 @@ pub(super) fn trigger(view: &View<'_>) -> Option<Trigger> {
     };
     if let Some((trigger, at)) = by_kubelet {
         let before = match at {
-            Some(at) => at.latest < requested.earliest,
+            // What had ended cannot be evicted: the pod's own stream knows the order, two clocks may not.
+            Some(at) => case.stop.completed_before || at.latest < requested.earliest,
             None => case.stop.status_reason_at_request == Some(case.status_reason),
         };
         if before {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::{View, cause, evidence, holding, request};
-use crate::audit::moment::{Moment, seconds};
+use super::align::Life;
+use super::{View, cause, evidence, grace, holding, request};
+use crate::audit::moment::{Moment, seconds, seconds_after};
+use crate::audit::observation::TerminatedReason;
 use crate::audit::record::{Interval, Run, Spent, Termination};
 use crate::audit::words::{Confidence, Handler, Hook, Outcome, TerminationResult};
 
@@ -92,11 +94,7 @@ fn result(view: &View<'_>) -> (TerminationResult, Option<Confidence>) {
         .lives
         .iter()
         .filter_map(|lives| lives.last())
-        .any(|life| {
-            life.instance
-                .ended
-                .is_some_and(|ended| ended.exit_code == cause::KILLED && !life.kills.is_empty())
-        });
+        .any(|life| perhaps_killed(view, life));
     (
         TerminationResult::Graceful,
         Some(if odd {
@@ -105,6 +103,24 @@ fn result(view: &View<'_>) -> (TerminationResult, Option<Confidence>) {
             Confidence::Confirmed
         }),
     )
+}
+
+/// It got a SIGKILL: after a stop that was seen to begin, or near enough to the deadline that its node's
+/// clock decides whether the end of the grace sent it.
+fn perhaps_killed(view: &View<'_>, life: &Life) -> bool {
+    let Some(ended) = life.instance.ended else {
+        return false;
+    };
+    let near_deadline = || {
+        let deletion = view.case.stop.deletions.first();
+        let from = deletion
+            .map(|deletion| seconds_after(deletion.deadline, -grace::CLOCK_TOLERANCE_SECONDS));
+        let finished = ended.moment().zip(from);
+        ended.reason != TerminatedReason::OOMKilled
+            && !view.case.stop.completed_before
+            && finished.is_some_and(|(finished, from)| finished.latest >= from)
+    };
+    ended.exit_code == cause::KILLED && (!life.kills.is_empty() || near_deadline())
 }
 
 fn settled(view: &View<'_>, runs: &[Run], confidence: Option<Confidence>) -> bool {

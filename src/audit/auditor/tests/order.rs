@@ -1,0 +1,98 @@
+//! Streams overtake each other, and clocks differ.
+
+use super::super::script::{Script, end, exec};
+use crate::audit::observation::{EventReason, Note, Observation, Subject};
+use crate::audit::words::{Confidence, Hook, Outcome, Reason, TerminationResult, Trigger};
+
+#[test]
+fn a_pod_that_ends_after_its_namespace_was_seen_gone_ended_without_events() {
+    let mut script = Script::new(6)
+        .hook(Hook::PreStop, exec())
+        .waiting(1.0)
+        .running(3.0, 0, 2.0);
+    let name = Box::from("shop");
+    script
+        .lines
+        .push((20.0, Observation::NamespaceGone { name }));
+    let run = script
+        .deleted(21.0, 6)
+        .terminated(23.0, 0, end(0, 2.0, 22.2))
+        .gone(23.5)
+        .play();
+    let run = run.run(Hook::PreStop);
+    assert_eq!(
+        (run.outcome, run.reason),
+        (Outcome::Unknown, Some(Reason::EventsRefused))
+    );
+}
+
+#[test]
+fn an_eviction_stays_one_where_its_node_is_ahead_of_the_deletion_that_followed() {
+    let evicted = |ahead: f64| {
+        let mut script = Script::new(30)
+            .hook(Hook::PreStop, exec())
+            .waiting(1.0)
+            .running(3.0, 0, 2.0)
+            .killing(10.0 + ahead)
+            .event(10.0 + ahead, EventReason::Evicted, Note::None)
+            .terminated(12.0, 0, end(0, 2.0, 11.2 + ahead))
+            .deleted(20.0, 0)
+            .gone(20.0);
+        for (_, line) in &mut script.lines {
+            if let Observation::Event(event) = line
+                && event.reason == EventReason::Evicted
+                && let Subject::Pod { container, .. } = &mut event.subject
+            {
+                *container = None;
+            }
+        }
+        script
+            .lines
+            .sort_by(|left, right| left.0.total_cmp(&right.0));
+        let played = script.play();
+        (played.termination().trigger, played.termination().cause)
+    };
+    assert_eq!(evicted(30.0), evicted(0.0));
+    assert_eq!(evicted(30.0).0, Trigger::NodePressureEvicted);
+}
+
+#[test]
+fn a_sigkill_without_a_killing_is_no_confirmed_grace_where_a_clock_decides() {
+    let behind = |seconds: f64| {
+        let played = Script::new(6)
+            .waiting(1.0)
+            .hook(Hook::PreStop, exec())
+            .running(3.0, 0, 2.0)
+            .deleted(50.0, 6)
+            .terminated(57.0, 0, end(137, 2.0, 56.2 - seconds))
+            .gone(57.5)
+            .play();
+        let end = played.termination();
+        (end.result, end.confidence)
+    };
+    let inferred = Some(Confidence::Inferred);
+    assert_eq!(
+        behind(0.0),
+        (Some(TerminationResult::ForceKilled), inferred)
+    );
+    assert_eq!(behind(30.0), (Some(TerminationResult::Graceful), inferred));
+}
+
+#[test]
+fn a_kubelet_restart_that_is_told_after_the_container_was_shown_running_still_cost_the_post_start()
+{
+    let mut script = Script::new(30)
+        .hook(Hook::PostStart, exec())
+        .waiting(1.0)
+        .event(2.0, EventReason::Started, Note::None)
+        .kubelet_started(9.0)
+        .running(10.0, 0, 2.0);
+    let late = script.lines.remove(2).1;
+    script.lines.push((40.0, late));
+    let told = script.play();
+    let run = told.run(Hook::PostStart);
+    assert_eq!(
+        (run.outcome, run.reason),
+        (Outcome::Unknown, Some(Reason::KubeletRestarted))
+    );
+}
