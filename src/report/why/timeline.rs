@@ -6,8 +6,10 @@ use super::story::Standing;
 use super::{Presence, Subject};
 use crate::audit::moment::Moment;
 use crate::audit::observation::EventReason;
-use crate::audit::record::{Incident, Run, Sign, SignKind, Termination};
+use crate::audit::record::{Incident, PodReport, Run, Sign, SignKind, Termination};
 use crate::audit::words::{Hook, Outcome};
+
+const STARTED: &str = "started";
 
 /// One line of the timeline.
 pub(super) struct Entry {
@@ -63,9 +65,25 @@ pub(super) fn of(subject: &Subject, standing: Standing<'_>) -> Vec<Entry> {
         let at = Moment::exact(subject.now);
         entries.push(Entry::new(at, None, "now".to_owned(), Mark::Now));
     }
-    // A whole second stands at its end, but for a request, which comes before what follows from it.
-    entries.sort_by_key(|entry| (entry.at.latest, entry.at.earliest));
-    entries
+    let order: Vec<Timestamp> = entries.iter().map(|entry| place(entry, report)).collect();
+    let mut ordered: Vec<(Timestamp, Entry)> = order.into_iter().zip(entries).collect();
+    ordered.sort_by_key(|(place, entry)| (*place, entry.at.earliest));
+    ordered.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// A whole second stands at its end; but a start comes before all else of its second, unless an
+/// instance ended in it.
+fn place(entry: &Entry, report: &PodReport) -> Timestamp {
+    let ended = |sign: &Sign| {
+        matches!(sign.kind, SignKind::Ended { .. })
+            && sign.at.earliest == entry.at.earliest
+            && sign.container == entry.container
+    };
+    if entry.text == STARTED && !report.signs.iter().any(ended) {
+        entry.at.earliest
+    } else {
+        entry.at.latest
+    }
 }
 
 impl Entry {
@@ -81,7 +99,7 @@ impl Entry {
 
 fn sign(sign: &Sign) -> Entry {
     let (text, mark) = match sign.kind {
-        SignKind::Started => ("started".to_owned(), Mark::Plain),
+        SignKind::Started => (STARTED.to_owned(), Mark::Plain),
         SignKind::Ended {
             exit_code,
             out_of_memory,
@@ -97,7 +115,7 @@ fn sign(sign: &Sign) -> Entry {
         SignKind::GraceSet {
             grace_seconds: 0, ..
         } => (
-            "its grace was set to 0 s: the last step, or a forced one".to_owned(),
+            "its grace was set to 0 s: last step or forced".to_owned(),
             Mark::Plain,
         ),
         SignKind::GraceSet { grace_seconds, .. } => (
