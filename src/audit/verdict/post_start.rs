@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::align::Life;
 use super::evidence;
+use super::grace::CLOCK_TOLERANCE_SECONDS;
 use super::{SETTLE_SECONDS, View};
 use crate::audit::case::ContainerCase;
 use crate::audit::moment::{Moment, seconds, seconds_after};
@@ -223,8 +224,9 @@ impl Question<'_> {
                 lag_seconds: PUBLISH_SECONDS,
                 sign: Sign::Stop,
             }),
+            // Shown on our clock, which may be behind the node's; what it shows holds all the same.
             instance.running_seen_at.map(|at| Returned {
-                at: Moment::exact(at),
+                at: Moment::exact(started.map_or(at, |started| at.max(started.latest))),
                 lag_seconds: PUBLISH_SECONDS,
                 sign: Sign::Running,
             }),
@@ -234,13 +236,13 @@ impl Question<'_> {
                 sign: Sign::Ended,
             }),
         ];
-        let first = signs
+        let follows =
+            |sign: &Returned| started.is_none_or(|started| sign.at.latest >= started.earliest);
+        signs
             .into_iter()
             .flatten()
-            .min_by_key(|sign| (sign.at.latest, sign.sign))?;
-        started
-            .is_none_or(|started| first.at.latest >= started.earliest)
-            .then_some(first)
+            .filter(follows)
+            .min_by_key(|sign| (sign.at.latest, sign.sign))
     }
 
     /// The next container of the same pass begins right after this one's postStart returned.
@@ -271,7 +273,7 @@ impl Question<'_> {
 
     fn succeeded(&self, returned: Returned) -> Run {
         let confirmed = self.life.instance.running_seen_at.is_some();
-        let confidence = if confirmed {
+        let confidence = if confirmed && !self.restart_if_our_clock_is_behind() {
             Confidence::Confirmed
         } else {
             Confidence::Inferred
@@ -300,6 +302,20 @@ impl Question<'_> {
         run
     }
 
+    /// Its kubelet restarted soon after our clock says that the container was shown as running.
+    fn restart_if_our_clock_is_behind(&self) -> bool {
+        let node = self.view.case.node.as_deref();
+        let found = node
+            .zip(self.life.started())
+            .zip(self.life.instance.running_seen_at)
+            .and_then(|((node, started), running_at)| {
+                let until = seconds_after(running_at, CLOCK_TOLERANCE_SECONDS);
+                let nodes = self.view.world.nodes;
+                nodes.kubelet_start_between(node, started, until)
+            });
+        found.is_some()
+    }
+
     /// A kubelet that restarted during a long hook may tell so after it showed the container as running.
     fn no_restart_can_be_told(&self) -> bool {
         let instance = &self.life.instance;
@@ -311,7 +327,8 @@ impl Question<'_> {
         let started = self.life.started();
         let in_one_go =
             started.is_none_or(|started| seconds(started.latest, running_at) <= PUBLISH_SECONDS);
-        in_one_go || self.view.absence_settled(Some(running_at))
+        let behind = started.is_some_and(|started| running_at < started.earliest);
+        in_one_go && !behind || self.view.absence_settled(Some(running_at))
     }
 
     /// Still running: it has started and nothing shows that the pass went on.

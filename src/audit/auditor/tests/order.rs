@@ -96,3 +96,38 @@ fn a_kubelet_restart_that_is_told_after_the_container_was_shown_running_still_co
         (Outcome::Unknown, Some(Reason::KubeletRestarted))
     );
 }
+
+#[test]
+fn a_container_shown_running_had_its_post_start_return_although_our_clock_is_behind() {
+    let played = Script::new(30)
+        .hook(Hook::PostStart, exec())
+        .waiting(1.0)
+        .running(3.0, 0, 5.0)
+        .deleted(10.0, 30)
+        .killing(12.1)
+        .terminated(11.0, 0, end(0, 5.0, 13.0))
+        .gone(12.0)
+        .play();
+    let run = played.run(Hook::PostStart);
+    assert_eq!(
+        (run.outcome, run.confidence),
+        (Outcome::Succeeded, Some(Confidence::Confirmed))
+    );
+}
+
+#[test]
+fn a_kubelet_restart_just_after_a_container_was_shown_running_leaves_its_post_start_inferred() {
+    let restarted = |seconds: f64| {
+        let played = Script::new(30)
+            .hook(Hook::PostStart, exec())
+            .waiting(1.0)
+            .running(12.0, 0, 2.0)
+            .kubelet_started(seconds)
+            .play();
+        let run = played.run(Hook::PostStart);
+        (run.outcome, run.confidence)
+    };
+    let succeeded = |confidence| (Outcome::Succeeded, Some(confidence));
+    assert_eq!(restarted(14.0), succeeded(Confidence::Inferred));
+    assert_eq!(restarted(90.0), succeeded(Confidence::Confirmed));
+}
