@@ -9,15 +9,14 @@ use crate::audit::observation::{HookSpec, Resource, Uid};
 use crate::audit::record::{Gap, GapReason, Incident, Interval, WorkloadRef};
 use crate::audit::snapshot::{HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
-    Cause, ConditionStatus as ConditionWord, ConditionType, Confidence, ContainerType, Fault,
-    Handler, Hook, IncidentType, Outcome, Reason, Recovery, TerminationResult,
+    ConditionStatus as ConditionWord, ConditionType, ContainerType, Fault, Handler, Hook, Outcome,
+    Reason, Recovery, TerminationResult,
 };
 
 use super::HookAudit;
 use super::packed::{unpack_amendments, unpack_histogram};
 use super::status::{
-    ConditionStatus, GapStatus, HookAuditStatus, HookStatus, IncidentStatus, SecondsInterval,
-    StreakStatus, TerminationsStatus,
+    ConditionStatus, GapStatus, HookAuditStatus, HookStatus, StreakStatus, TerminationsStatus,
 };
 
 /// What of a workload's ledger its status tells: everything but what is going on now.
@@ -64,7 +63,11 @@ pub fn base(audit: &HookAudit) -> Base {
             .as_ref()
             .map(terminations)
             .unwrap_or_default(),
-        incidents: status.incidents.iter().filter_map(incident).collect(),
+        incidents: status
+            .incidents
+            .iter()
+            .filter_map(|status| Incident::try_from(status).ok())
+            .collect(),
         incident_count: count(status.incident_count),
         conditions: status.conditions.iter().filter_map(condition).collect(),
         streaks: status.streaks.iter().filter_map(streak).collect(),
@@ -129,38 +132,6 @@ fn terminations(status: &TerminationsStatus) -> TerminationLedger {
         recommended_grace_seconds: status.recommended_grace_seconds.map(count),
         overdue: Vec::new(),
         terminating: Vec::new(),
-    }
-}
-
-fn incident(status: &IncidentStatus) -> Option<Incident> {
-    Some(Incident {
-        incident_type: IncidentType::parse(&status.incident_type)?,
-        at: at(&status.time),
-        pod: status.pod.as_str().into(),
-        pod_uid: Uid::parse(&status.pod_uid)?,
-        node: boxed(&status.node),
-        container: boxed(&status.container),
-        hook: status.hook.as_deref().and_then(Hook::parse),
-        restart: u32::try_from(status.restart).ok()?,
-        outcome: status.outcome.as_deref().and_then(Outcome::parse),
-        reason: status.reason.as_deref().and_then(Reason::parse),
-        cause: status.cause.as_deref().and_then(Cause::parse),
-        confidence: status.confidence.as_deref().and_then(Confidence::parse),
-        duration: status.duration_seconds.map(interval),
-        grace_seconds: status.grace_seconds,
-        exit_code: status.exit_code,
-        evidence: status
-            .evidence
-            .iter()
-            .map(|line| line.as_str().into())
-            .collect(),
-    })
-}
-
-fn interval(seconds: SecondsInterval) -> Interval {
-    Interval {
-        min: Duration::from_secs(count(seconds.min)),
-        max: seconds.max.map(|max| Duration::from_secs(count(max))),
     }
 }
 
