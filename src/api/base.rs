@@ -1,12 +1,10 @@
 //! From a status back to the numbers that a ledger goes on from.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::audit::observation::{HookSpec, Resource, Uid};
-use crate::audit::record::{Gap, GapReason, Incident, Interval, WorkloadRef};
+use crate::audit::record::{Gap, GapReason, Incident, WorkloadRef};
 use crate::audit::snapshot::{HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
     ConditionStatus as ConditionWord, ConditionType, ContainerType, Fault, Handler, Hook, Outcome,
