@@ -7,7 +7,7 @@ mod lenient;
 mod words;
 
 use self::lenient::records;
-pub use self::lenient::{Field, Lenient, List, Object, Record};
+pub use self::lenient::{Elements, Field, Fields, Lenient, List, Object, Record, Slot};
 pub use self::words::{
     Command, Component, ConditionStatus, ConditionType, ContainerId, ContainerName, Digest,
     EventType, Message, PodStatusReason, Port, Scheme, Signal, TaintKey, WaitingMessage,
