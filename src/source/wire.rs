@@ -4,10 +4,12 @@
 //! in a page would be listed again for ever.
 
 mod lenient;
+mod trim;
 mod words;
 
 use self::lenient::records;
-pub use self::lenient::{Field, Lenient, List, Object, Record};
+pub use self::lenient::{Elements, Field, Fields, Lenient, List, Object, Record, Slot};
+pub use self::trim::Trimmer;
 pub use self::words::{
     Command, Component, ConditionStatus, ConditionType, ContainerId, ContainerName, Digest,
     EventType, Message, PodStatusReason, Port, Scheme, Signal, TaintKey, WaitingMessage,

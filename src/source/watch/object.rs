@@ -3,13 +3,13 @@ use std::fmt::Debug;
 
 use kube::Resource as KubeResource;
 use kube::core::{DynamicResourceScope, ObjectMeta};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess};
+use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
 use crate::audit::observation::Resource;
 use crate::source::translate::{Presence, Translation, Translator};
 pub(super) use crate::source::wire::{Event, HookAudit, Namespace, Node, Pod};
-use crate::source::wire::{Metadata, Object, Owner, Record};
+use crate::source::wire::{Fields, Metadata, Object, Owner, Record, Slot};
 
 /// A resource that is watched.
 pub(super) trait Watchable: Object + Clone + Debug + Send + 'static {
@@ -163,9 +163,9 @@ impl Watchable for HookAudit {
     }
 }
 
-impl Object for ReplicaSet {
-    fn read<'de, A: MapAccess<'de>>(&mut self, map: A) -> Result<(), A::Error> {
-        self.0.read(map)
+impl Fields for ReplicaSet {
+    fn slot(&mut self, key: &str) -> Option<&mut dyn Slot> {
+        self.0.slot(key)
     }
 }
 
@@ -184,9 +184,9 @@ impl Watchable for ReplicaSet {
     }
 }
 
-impl Object for Job {
-    fn read<'de, A: MapAccess<'de>>(&mut self, map: A) -> Result<(), A::Error> {
-        self.0.read(map)
+impl Fields for Job {
+    fn slot(&mut self, key: &str) -> Option<&mut dyn Slot> {
+        self.0.slot(key)
     }
 }
 

@@ -9,6 +9,9 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use crate::audit::observation::Uid;
 
+/// A list is given room for this much at first: for one container, or for all conditions.
+const FIRST_RESERVED_BYTES: usize = 256;
+
 /// A field as it arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Field<T> {
@@ -45,30 +48,38 @@ pub struct List<T> {
     pub items: Vec<T>,
 }
 
-/// A place into which any JSON value can be read.
+/// A place into which any JSON value can be read. Null leaves it as it is.
 pub trait Slot {
-    /// # Errors
-    /// Only where the input itself is broken.
-    fn fill<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
+    fn text(&mut self, text: &str);
+
+    fn number(&mut self, number: i64);
+
+    fn flag(&mut self, flag: bool);
+
+    /// A value that no place takes.
+    fn refuse(&mut self);
+
+    /// An object begins; without fields to read it into it is skipped.
+    fn object(&mut self) -> Option<&mut dyn Fields>;
+
+    /// A list begins; without elements to read it into it is skipped.
+    fn list(&mut self) -> Option<&mut dyn Elements>;
 }
 
-/// Reads into a slot that is part of something else.
-pub(in crate::source) struct Fill<'a, T>(pub &'a mut T);
+/// The fields of an object by their keys.
+pub trait Fields {
+    fn slot(&mut self, key: &str) -> Option<&mut dyn Slot>;
+}
 
-impl<'de, T: Slot> DeserializeSeed<'de> for Fill<'_, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        self.0.fill(deserializer)
-    }
+/// The elements of a list.
+pub trait Elements {
+    fn push(&mut self) -> &mut dyn Slot;
 }
 
 /// An object of the API, or a part of one.
-pub trait Object: Default {
-    /// # Errors
-    /// Only where the input itself is broken.
-    fn read<'de, A: MapAccess<'de>>(&mut self, map: A) -> Result<(), A::Error>;
-}
+pub trait Object: Fields + Default {}
+
+impl<T: Fields + Default> Object for T {}
 
 /// What a value can be read from; each reading that a type does not know yields nothing.
 pub trait Lenient: Sized {
@@ -84,54 +95,117 @@ pub trait Lenient: Sized {
         None
     }
 
-    /// # Errors
-    /// Only where the input itself is broken.
-    fn read_map<'de, A: MapAccess<'de>>(
-        field: &mut Field<Self>,
-        mut map: A,
-    ) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        *field = Field::Wrong;
-        Ok(())
+    fn from_object() -> Option<Self> {
+        None
     }
 
-    /// # Errors
-    /// Only where the input itself is broken.
-    fn read_list<'de, A: SeqAccess<'de>>(
-        field: &mut Field<Self>,
-        mut list: A,
-    ) -> Result<(), A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        *field = Field::Wrong;
-        Ok(())
+    fn from_list() -> Option<Self> {
+        None
+    }
+
+    fn fields(&mut self) -> Option<&mut dyn Fields> {
+        None
+    }
+
+    fn elements(&mut self) -> Option<&mut dyn Elements> {
+        None
     }
 }
 
 impl<T: Object> Lenient for T {
-    fn read_map<'de, A: MapAccess<'de>>(field: &mut Field<Self>, map: A) -> Result<(), A::Error> {
-        *field = Field::Is(Self::default());
-        match field {
-            Field::Is(object) => object.read(map),
-            Field::Absent | Field::Wrong => Ok(()),
+    fn from_object() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn fields(&mut self) -> Option<&mut dyn Fields> {
+        Some(self)
+    }
+}
+
+impl<T> Field<T> {
+    fn set(&mut self, value: Option<T>) -> Option<&mut T> {
+        *self = value.map_or(Self::Wrong, Self::Is);
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Absent | Self::Wrong => None,
         }
     }
 }
 
 impl<T: Lenient> Slot for Field<T> {
-    fn fill<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(FieldVisitor(self))
+    fn text(&mut self, text: &str) {
+        self.set(T::from_text(text));
+    }
+
+    fn number(&mut self, number: i64) {
+        self.set(T::from_number(number));
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.set(T::from_flag(flag));
+    }
+
+    fn refuse(&mut self) {
+        self.set(None);
+    }
+
+    fn object(&mut self) -> Option<&mut dyn Fields> {
+        self.set(T::from_object())?.fields()
+    }
+
+    fn list(&mut self) -> Option<&mut dyn Elements> {
+        self.set(T::from_list())?.elements()
     }
 }
 
-struct FieldVisitor<'a, T>(&'a mut Field<T>);
+impl<T: Object> Slot for Record<T> {
+    fn text(&mut self, _text: &str) {
+        self.refuse();
+    }
 
-impl<T> FieldVisitor<'_, T> {
-    fn set(self, value: Option<T>) {
-        *self.0 = value.map_or(Field::Wrong, Field::Is);
+    fn number(&mut self, _number: i64) {
+        self.refuse();
+    }
+
+    fn flag(&mut self, _flag: bool) {
+        self.refuse();
+    }
+
+    fn refuse(&mut self) {
+        self.is_wrong = true;
+    }
+
+    fn object(&mut self) -> Option<&mut dyn Fields> {
+        Some(&mut self.value)
+    }
+
+    fn list(&mut self) -> Option<&mut dyn Elements> {
+        self.refuse();
+        None
     }
 }
 
-impl<'de, T: Lenient> Visitor<'de> for FieldVisitor<'_, T> {
+impl<'de, T: Object> serde::Deserialize<'de> for Record<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut record = Self::default();
+        Fill(&mut record).deserialize(deserializer)?;
+        Ok(record)
+    }
+}
+
+/// Reads one value into its slot. It knows no type but `Slot`: a reader for each type was 94 KB of
+/// code, and a tenth slower.
+struct Fill<'a>(&'a mut dyn Slot);
+
+impl<'de> DeserializeSeed<'de> for Fill<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Fill<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,27 +213,30 @@ impl<'de, T: Lenient> Visitor<'de> for FieldVisitor<'_, T> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.set(T::from_text(text));
+        self.0.text(text);
         Ok(())
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        self.set(T::from_number(number));
+        self.0.number(number);
         Ok(())
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        self.set(i64::try_from(number).ok().and_then(T::from_number));
+        match i64::try_from(number) {
+            Ok(number) => self.0.number(number),
+            Err(_) => self.0.refuse(),
+        }
         Ok(())
     }
 
     fn visit_f64<E>(self, _number: f64) -> Result<(), E> {
-        self.set(None);
+        self.0.refuse();
         Ok(())
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<(), E> {
-        self.set(T::from_flag(flag));
+        self.0.flag(flag);
         Ok(())
     }
 
@@ -167,76 +244,61 @@ impl<'de, T: Lenient> Visitor<'de> for FieldVisitor<'_, T> {
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        T::read_map(self.0, map)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
-        T::read_list(self.0, list)
-    }
-}
-
-impl<T: Object> Slot for Record<T> {
-    fn fill<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(RecordVisitor(self))
-    }
-}
-
-struct RecordVisitor<'a, T>(&'a mut Record<T>);
-
-impl<T> RecordVisitor<'_, T> {
-    fn refuse<E>(self) -> Result<(), E> {
-        self.0.is_wrong = true;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Some(fields) = self.0.object() else {
+            return IgnoredAny.visit_map(map).map(|_| ());
+        };
+        while let Some(slot) = map.next_key_seed(Find(&mut *fields))? {
+            match slot {
+                Some(slot) => map.next_value_seed(Fill(slot))?,
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
         Ok(())
-    }
-}
-
-impl<'de, T: Object> Visitor<'de> for RecordVisitor<'_, T> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("any value")
-    }
-
-    fn visit_str<E>(self, _text: &str) -> Result<(), E> {
-        self.refuse()
-    }
-
-    fn visit_i64<E>(self, _number: i64) -> Result<(), E> {
-        self.refuse()
-    }
-
-    fn visit_u64<E>(self, _number: u64) -> Result<(), E> {
-        self.refuse()
-    }
-
-    fn visit_f64<E>(self, _number: f64) -> Result<(), E> {
-        self.refuse()
-    }
-
-    fn visit_bool<E>(self, _flag: bool) -> Result<(), E> {
-        self.refuse()
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        self.0.value.read(map)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        self.refuse()
+        let Some(elements) = self.0.list() else {
+            return IgnoredAny.visit_seq(list).map(|_| ());
+        };
+        while list.next_element_seed(Push(&mut *elements))?.is_some() {}
+        Ok(())
     }
 }
 
-impl<'de, T: Object> serde::Deserialize<'de> for Record<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut record = Self::default();
-        record.fill(deserializer)?;
-        Ok(record)
+/// Reads a key and finds the slot of its value.
+struct Find<'a>(&'a mut dyn Fields);
+
+impl<'de, 'a> DeserializeSeed<'de> for Find<'a> {
+    type Value = Option<&'a mut dyn Slot>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl<'a> Visitor<'_> for Find<'a> {
+    type Value = Option<&'a mut dyn Slot>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.0.slot(key))
+    }
+}
+
+/// Reads one more element of a list.
+struct Push<'a>(&'a mut dyn Elements);
+
+impl<'de> DeserializeSeed<'de> for Push<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        Fill(self.0.push()).deserialize(deserializer)
     }
 }
 
@@ -284,21 +346,22 @@ impl Lenient for Timestamp {
 }
 
 impl<T: Slot + Default> Lenient for List<T> {
-    fn read_list<'de, A: SeqAccess<'de>>(
-        field: &mut Field<Self>,
-        mut list: A,
-    ) -> Result<(), A::Error> {
-        let mut items = Vec::new();
-        loop {
-            items.push(T::default());
-            let Some(last) = items.last_mut() else { break };
-            if list.next_element_seed(Fill(last))?.is_none() {
-                items.pop();
-                break;
-            }
+    fn from_list() -> Option<Self> {
+        Some(Self { items: Vec::new() })
+    }
+
+    fn elements(&mut self) -> Option<&mut dyn Elements> {
+        Some(self)
+    }
+}
+
+impl<T: Slot + Default> Elements for List<T> {
+    fn push(&mut self) -> &mut dyn Slot {
+        if self.items.len() == self.items.capacity() {
+            let first = FIRST_RESERVED_BYTES / size_of::<T>().max(1);
+            self.items.reserve_exact(self.items.len().max(first).max(1));
         }
-        *field = Field::Is(Self { items });
-        Ok(())
+        self.items.push_mut(T::default())
     }
 }
 
@@ -313,42 +376,9 @@ macro_rules! records {
         #[derive(Debug, Clone, Default)]
         pub struct $name { $( $(#[$field_doc])* pub $field: $kind, )+ }
 
-        impl $crate::source::wire::lenient::Object for $name {
-            fn read<'de, A: serde::de::MapAccess<'de>>(&mut self, mut map: A) -> Result<(), A::Error> {
-                #[allow(non_camel_case_types)]
-                enum Key { $($field,)+ Unknown }
-
-                struct KeyVisitor;
-
-                impl<'de> serde::de::DeserializeSeed<'de> for KeyVisitor {
-                    type Value = Key;
-
-                    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
-                        deserializer.deserialize_identifier(self)
-                    }
-                }
-
-                impl serde::de::Visitor<'_> for KeyVisitor {
-                    type Value = Key;
-
-                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        formatter.write_str("a key")
-                    }
-
-                    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
-                        Ok(match key { $( $($key)|+ => Key::$field, )+ _ => Key::Unknown })
-                    }
-                }
-
-                while let Some(found) = map.next_key_seed(KeyVisitor)? {
-                    match found {
-                        $( Key::$field => {
-                            map.next_value_seed($crate::source::wire::lenient::Fill(&mut self.$field))?;
-                        } )+
-                        Key::Unknown => { map.next_value::<serde::de::IgnoredAny>()?; }
-                    }
-                }
-                Ok(())
+        impl $crate::source::wire::Fields for $name {
+            fn slot(&mut self, key: &str) -> Option<&mut dyn $crate::source::wire::Slot> {
+                Some(match key { $( $($key)|+ => &mut self.$field, )+ _ => return None })
             }
         }
     )+};

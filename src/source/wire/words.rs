@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use serde::de::SeqAccess;
-
-use super::lenient::{Field, Lenient, List};
+use super::lenient::{Elements, Field, Lenient, List};
 use crate::audit::observation::{
     Disruption, EventReason, Note, Phase, PostStartFailure, RestartPolicy, StatusReason,
     TerminatedReason, WaitingReason,
@@ -22,13 +20,12 @@ impl fmt::Debug for Command {
 }
 
 impl Lenient for Command {
-    fn read_list<'de, A: SeqAccess<'de>>(field: &mut Field<Self>, list: A) -> Result<(), A::Error> {
-        let mut words = Field::Absent;
-        List::read_list(&mut words, list)?;
-        if let Field::Is(words) = words {
-            *field = Field::Is(Self(words));
-        }
-        Ok(())
+    fn from_list() -> Option<Self> {
+        List::from_list().map(Self)
+    }
+
+    fn elements(&mut self) -> Option<&mut dyn Elements> {
+        self.0.elements()
     }
 }
 
