@@ -90,9 +90,8 @@ fn a_pod_that_is_gone_is_told_from_what_its_workload_remembers() {
     cluster
         .kubectl(&["apply", "--server-side", "-f", CRD])
         .unwrap();
-    let established = ["wait", "--for=condition=Established", "--timeout=30s"];
     cluster
-        .kubectl(&[&established[..], &["crd/hookaudits.hookaudit.io"]].concat())
+        .wait_until_served("hookaudits.hookaudit.io")
         .unwrap();
     let namespace = cluster.namespace("why-gone").unwrap();
     let audit = json!({

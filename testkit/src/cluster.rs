@@ -212,6 +212,18 @@ impl Cluster {
         .map(drop)
     }
 
+    /// Waits until a resource definition is served. `kubectl wait` errs on one whose status is still empty.
+    pub fn wait_until_served(&self, definition: &str) -> anyhow::Result<()> {
+        let path = r#"jsonpath={.status.conditions[?(@.type=="Established")].status}"#;
+        for _ in 0..150 {
+            if self.kubectl(&["get", "crd", definition, "-o", path])? == "True" {
+                return Ok(());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        bail!("{definition} is not served after 30 s")
+    }
+
     pub async fn client(&self) -> anyhow::Result<kube::Client> {
         let config = kube::Config::from_custom_kubeconfig(
             Kubeconfig::read_from(&self.kubeconfig)?,

@@ -156,12 +156,7 @@ fn install(cluster: &Cluster) {
         .kubectl(&["apply", "--server-side", "-f", &crd])
         .unwrap();
     cluster
-        .kubectl(&[
-            "wait",
-            "--for=condition=Established",
-            "--timeout=30s",
-            "crd/hookaudits.hookaudit.io",
-        ])
+        .wait_until_served("hookaudits.hookaudit.io")
         .unwrap();
 }
 

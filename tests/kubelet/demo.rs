@@ -110,7 +110,9 @@ impl Demo<'_> {
         let bases = format!("{ROOT}/config/default");
         let apply = ["apply", "-k", &bases, "-l", "!app.kubernetes.io/component"];
         self.cluster.kubectl(&apply).unwrap();
-        self.kubectl("wait --for=condition=Established --timeout=30s crd/hookaudits.hookaudit.io");
+        self.cluster
+            .wait_until_served("hookaudits.hookaudit.io")
+            .unwrap();
     }
 
     fn tell_stories(&self) {
