@@ -134,22 +134,8 @@ pub struct WhyArguments {
     /// The format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: WhyFormatArgument,
-    /// The kubeconfig; else KUBECONFIG, ~/.kube/config or the pod's service account
-    #[arg(
-        long,
-        env = "HOOKAUDIT_KUBECONFIG",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    pub kubeconfig: Option<PathBuf>,
-    /// The context of the kubeconfig
-    #[arg(
-        long,
-        env = "HOOKAUDIT_CONTEXT",
-        hide_env_values = true,
-        value_name = "NAME"
-    )]
-    pub context: Option<String>,
+    #[command(flatten)]
+    pub access: AccessArguments,
 }
 
 #[derive(Debug, Args)]
@@ -165,9 +151,9 @@ pub struct VersionArguments {
     pub output: VersionFormatArgument,
 }
 
-/// Which cluster, and how much of it.
+/// How to reach the cluster.
 #[derive(Debug, Args)]
-pub struct ClusterArguments {
+pub struct AccessArguments {
     /// The kubeconfig; else KUBECONFIG, ~/.kube/config or the pod's service account
     #[arg(
         long,
@@ -184,6 +170,13 @@ pub struct ClusterArguments {
         value_name = "NAME"
     )]
     pub context: Option<String>,
+}
+
+/// Which cluster, and how much of it.
+#[derive(Debug, Args)]
+pub struct ClusterArguments {
+    #[command(flatten)]
+    pub access: AccessArguments,
     /// Namespaces to watch, separated by commas; all if left out
     #[arg(long, env = "HOOKAUDIT_WATCH_NAMESPACES", hide_env_values = true)]
     #[arg(value_name = "NAMESPACE", value_delimiter = ',')]

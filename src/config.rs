@@ -220,8 +220,8 @@ impl Cluster {
             });
         }
         Ok(Self {
-            kubeconfig: arguments.kubeconfig,
-            context: arguments.context,
+            kubeconfig: arguments.access.kubeconfig,
+            context: arguments.access.context,
             namespaces,
         })
     }

@@ -51,8 +51,8 @@ impl WhyConfig {
             source: match arguments.recording {
                 Some(path) => WhySource::Recording { path, at },
                 None => WhySource::Live(Cluster {
-                    kubeconfig: arguments.kubeconfig,
-                    context: arguments.context,
+                    kubeconfig: arguments.access.kubeconfig,
+                    context: arguments.access.context,
                     namespaces: Vec::new(),
                 }),
             },

@@ -17,9 +17,6 @@ pub(super) const KILLED: i32 = 137;
 /// A kubelet gives StopContainer at least this long (`minimumGracePeriodInSeconds`).
 pub(super) const MINIMUM_STOP_SECONDS: i64 = 2;
 
-/// A stop that lasts longer than this past its deadline is late: the minimum above, and nothing else.
-pub(super) const MINIMUM_OVERDUE_SECONDS: i64 = MINIMUM_STOP_SECONDS;
-
 /// Volumes and cgroups that take longer than this after the last container hold the pod.
 pub(super) const TEARDOWN_SECONDS: i64 = 30;
 

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::cause::{self as ended, MINIMUM_OVERDUE_SECONDS, SILENT_SECONDS, TEARDOWN_SECONDS};
+use super::cause::{self as ended, MINIMUM_STOP_SECONDS, SILENT_SECONDS, TEARDOWN_SECONDS};
 use super::{View, evidence, grace, request};
 use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::nodes::NodeTrouble;
@@ -67,7 +67,7 @@ pub(super) fn cause(
     if begun.is_none() && view.reached(seconds_after(deadline, SILENT_SECONDS)) {
         return (Cause::KubeletSilent, inferred);
     }
-    if begun.is_some() && view.reached(seconds_after(deadline, MINIMUM_OVERDUE_SECONDS)) {
+    if begun.is_some() && view.reached(seconds_after(deadline, MINIMUM_STOP_SECONDS)) {
         return (Cause::ContainerRuntime, inferred);
     }
     if let Some(held) = held_by_hook(view, runs) {
