@@ -2,40 +2,33 @@
 
 mod error;
 mod operate;
+pub mod operator;
 mod preflight;
 pub mod replay;
 pub mod why;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::RunError;
-use self::operate::{Conclusions, Outlets};
-use crate::admin::{self, Admin, Health};
+use self::operate::Outlets;
+use self::operator::{Operator, Surroundings};
+use crate::admin;
 use crate::audit::auditor::{Auditor, Settings};
 use crate::audit::observation::{Resource, Stream};
-use crate::audit::snapshot::Snapshot;
-use crate::config::{BindAddress, Cluster, OperateConfig, RecordConfig, Redaction, ReportScope};
+use crate::clock::Clock;
+use crate::config::{BindAddress, Cluster, OperateConfig, RecordConfig, Redaction};
 use crate::redact::{DigestKey, Redactor};
-
-use crate::sink::events::{EventCounters, EventQueue, EventSettings, EventSink};
-use crate::sink::metrics::{MetricsSettings, Renderer, WatchActivity, Watches};
 use crate::sink::recording::{Contents, Recorder};
-use crate::sink::status::{self, Reports, StatusCounters, StatusSettings, StatusWriter};
 use crate::source::translate::Translator;
-use crate::source::watch::{self as source, Options, RawObjects, StreamHealth};
+use crate::source::watch::{self as source, Options, RawObjects};
 
-/// The loop that says nothing for so long is taken to be stuck.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Tasks that have not ended by then are left behind.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
@@ -117,143 +110,32 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
         .as_ref()
         .map(|path| recording(path, &reached, Redaction::Redacted))
         .transpose()?;
-    let options = Options {
-        namespaces: config.cluster.namespaces.clone(),
-        resources: Resource::ALL.to_vec(),
-        raw: if recorder.is_some() {
-            RawObjects::Kept
-        } else {
-            RawObjects::Dropped
-        },
+    let surroundings = Surroundings {
+        client: reached.client,
+        key: reached.key,
+        recorder,
+        clock: Clock::wall(),
+        cancel: cancel.clone(),
     };
-    let streams = source::streams(&options);
-    let (snapshots, latest) = watch::channel(Arc::new(Snapshot::default()));
-    let mut tasks = JoinSet::new();
-    let sinks = Sinks::start(&config, &reached.client, &latest, &mut tasks, &cancel);
-    let health = Arc::new(Health::new(
-        Timestamp::now(),
-        SILENCE_MAX,
-        streams.iter().map(name),
-    ));
-    let admin = Admin {
-        health: Arc::clone(&health),
-        renderer: sinks.renderer.clone(),
-        snapshots: latest,
-        clock: Timestamp::now,
-    };
-    serve(&config, admin, &mut tasks, &cancel).await?;
-
-    let translator = Translator::new(reached.key.clone());
-    let (seen, handles) = source::start(&reached.client, &options, &translator, cancel.clone());
-    let (lookups, answers) =
-        operate::look_ups(reached.client.clone(), options.raw, &mut tasks, &cancel);
-    export_health(&sinks.renderer, handles.health());
+    let mut operator = Operator::new(&config, surroundings);
+    serve(&config, &mut operator, &cancel).await?;
     tracing::info!(
         server = reached.server,
         version = env!("CARGO_PKG_VERSION"),
         "watching"
     );
-    let auditor = Auditor::new(Settings {
-        thresholds: config.thresholds,
-        seed: seed(),
-        streams,
-    });
-    let Sinks {
-        reports, events, ..
-    } = sinks;
-    let conclusions = Some(Conclusions {
-        events,
-        reports,
-        snapshots,
-        health,
-    });
-    let outlets = Outlets {
-        lookups,
-        recorder,
-        conclusions,
-    };
-    let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
-    cancel.cancel();
-    end(tasks, handles).await;
-    result
-}
-
-/// Where conclusions go, each in a task of its own.
-struct Sinks {
-    reports: Reports,
-    events: EventQueue,
-    renderer: Renderer,
-}
-
-impl Sinks {
-    fn start(
-        config: &OperateConfig,
-        client: &Client,
-        latest: &watch::Receiver<Arc<Snapshot>>,
-        tasks: &mut JoinSet<()>,
-        cancel: &CancellationToken,
-    ) -> Self {
-        let written = Arc::new(StatusCounters::default());
-        let told = Arc::new(EventCounters::default());
-        let renderer = Renderer::new(
-            MetricsSettings::default(),
-            Arc::clone(&written),
-            Arc::clone(&told),
-        );
-        let reports = Reports::default();
-        let settings = StatusSettings {
-            scope: scope(config.report_scope),
-            ..StatusSettings::default()
-        };
-        let writer = StatusWriter::new(
-            client.clone(),
-            settings,
-            latest.clone(),
-            reports.clone(),
-            written,
-        );
-        tasks.spawn(writer.run(cancel.clone()));
-        let (events, sink) = EventSink::new(
-            client.clone(),
-            EventSettings::default(),
-            latest.clone(),
-            told,
-        );
-        tasks.spawn(sink.run(cancel.clone()));
-        Self {
-            reports,
-            events,
-            renderer,
-        }
-    }
-}
-
-fn export_health(renderer: &Renderer, streams: Arc<[Arc<StreamHealth>]>) {
-    let activities = move || {
-        let activity = |health: &Arc<StreamHealth>| WatchActivity {
-            resource: health.stream().resource.as_str(),
-            failures: health.state().failures,
-            active_at: health.state().active_at,
-        };
-        streams.iter().map(activity).collect()
-    };
-    let registered = Watches::new(Box::new(activities))
-        .and_then(|watches| renderer.registry().register(Box::new(watches)));
-    if let Err(error) = registered {
-        tracing::warn!("the health of the watches is not exported: {error}");
-    }
+    operator.run().await
 }
 
 async fn serve(
     config: &OperateConfig,
-    admin: Admin,
-    tasks: &mut JoinSet<()>,
+    operator: &mut Operator,
     cancel: &CancellationToken,
 ) -> Result<(), RunError> {
     for address in std::iter::once(&config.metrics_address).chain(&config.health_address) {
         let listener = listen(address).await?;
-        let (admin, cancel) = (admin.clone(), cancel.clone());
-        tasks.spawn(async move {
+        let (admin, cancel) = (operator.admin(), cancel.clone());
+        operator.beside(async move {
             if let Err(error) = admin::serve(listener, admin, cancel).await {
                 tracing::error!("the admin port failed: {error}");
             }
@@ -291,6 +173,7 @@ async fn recorder(config: RecordConfig) -> Result<(), RunError> {
         lookups,
         recorder,
         conclusions: None,
+        clock: Clock::wall(),
     };
     let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
     cancel.cancel();
@@ -308,14 +191,6 @@ fn recording(
         Redaction::Raw => Contents::Raw,
     };
     Ok(Recorder::create(path, Some(&reached.server), contents)?)
-}
-
-fn scope(scope: ReportScope) -> status::ReportScope {
-    match scope {
-        ReportScope::Hooks => status::ReportScope::Hooks,
-        ReportScope::Problems => status::ReportScope::Problems,
-        ReportScope::All => status::ReportScope::All,
-    }
 }
 
 /// The name of a stream in `/readyz`.
