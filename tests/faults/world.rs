@@ -1,0 +1,184 @@
+//! A cluster of one API server, one kubelet's writings and some operators, which all share one time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookaudit::api::HookAudit;
+use hookaudit::audit::snapshot::Snapshot;
+use hookaudit_testkit::api_server::{ApiServer, Faults};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::node::{Action, Life, Workload};
+use crate::replica::Replica;
+
+/// The world moves on in steps of this; within one, operators do not see each other.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Requests that one stream may send in any minute, whatever happens: 27 tries where nobody answers
+/// (0.4, 0.8, 1.6, then 2.5 s apart at least), each with at most two requests.
+pub(crate) const REQUESTS_PER_MINUTE_MAX: usize = 54;
+
+/// How far the API server is, they all ask without their selectors.
+const EVENT_STREAMS: usize = 12;
+
+pub(crate) struct World {
+    pub(crate) server: ApiServer,
+    pub(crate) elapsed: Duration,
+    pub(crate) replicas: BTreeMap<String, Replica>,
+    start: Timestamp,
+    waiting: VecDeque<Action>,
+    lives: Vec<Life>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let server = ApiServer::default();
+        for namespace in ["default", "shop"] {
+            let object = json!({"status": {"phase": "Active"}});
+            server.put(&format!("/api/v1/namespaces/{namespace}"), object);
+        }
+        let ready = json!([{"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-22T11:00:00Z"}]);
+        server.put(
+            "/api/v1/nodes/node-1",
+            json!({"status": {"conditions": ready}}),
+        );
+        for workload in Workload::ALL {
+            let (path, object) = workload.owner();
+            server.put(&path, object);
+        }
+        Self {
+            server,
+            elapsed: Duration::ZERO,
+            replicas: BTreeMap::new(),
+            start: "2026-11-22T12:00:00Z".parse().unwrap(),
+            waiting: VecDeque::new(),
+            lives: Vec::new(),
+        }
+    }
+
+    /// One with a synced operator `a`.
+    pub(crate) fn with_operator() -> Self {
+        let mut world = Self::new();
+        world.start("a");
+        world.run(10);
+        assert!(world.snapshot("a").synced, "not synced within 10 s");
+        world
+    }
+
+    /// Starts an operator for which this goes wrong.
+    pub(crate) fn start_where(&mut self, name: &str, change: impl FnOnce(&mut Faults)) {
+        self.server.disturb_one(name, change);
+        self.start(name);
+    }
+
+    pub(crate) fn start(&mut self, name: &str) {
+        let now = self.start + SignedDuration::try_from(self.elapsed).unwrap();
+        let replica = Replica::start(name, &self.server, now, self.elapsed);
+        self.replicas.insert(name.to_owned(), replica);
+    }
+
+    /// These pods come and go, from now on.
+    pub(crate) fn live(&mut self, lives: impl IntoIterator<Item = Life>) {
+        let now = self.elapsed.as_secs_f64();
+        for mut life in lives {
+            life.begins_seconds += now;
+            self.waiting.extend(life.actions(self.start));
+            self.lives.push(life);
+        }
+        let order = |one: &Action, other: &Action| one.at_seconds.total_cmp(&other.at_seconds);
+        self.waiting.make_contiguous().sort_by(order);
+    }
+
+    pub(crate) fn run(&mut self, seconds: u64) {
+        let until = self.elapsed + Duration::from_secs(seconds);
+        while self.elapsed < until {
+            self.elapsed += STEP;
+            let now = self.elapsed.as_secs_f64();
+            while let Some(action) = self.waiting.pop_front_if(|action| action.at_seconds <= now) {
+                match action.object {
+                    Some(object) => self.server.put(&action.path, object),
+                    None => self.server.remove(&action.path),
+                }
+            }
+            for replica in self.replicas.values_mut() {
+                replica.run_until(self.elapsed);
+            }
+        }
+    }
+
+    /// Everything works, and nothing new happens, until all is settled and written.
+    pub(crate) fn rest(&mut self) {
+        self.server.disturb(|faults| *faults = Faults::default());
+        self.run(900);
+        assert!(self.waiting.is_empty(), "pods still live");
+    }
+
+    pub(crate) fn snapshot(&self, name: &str) -> Arc<Snapshot> {
+        self.replicas[name].snapshot()
+    }
+
+    /// What the API holds of this workload.
+    pub(crate) fn report(&self, workload: Workload) -> HookAudit {
+        let object = self.server.object(&workload.report_path());
+        serde_json::from_value(object.expect("no HookAudit")).unwrap()
+    }
+
+    fn sum(&self, workload: Workload, of: impl Fn(&Life) -> u32) -> i64 {
+        let lives = self.lives.iter().filter(|life| life.workload == workload);
+        lives.map(of).map(i64::from).sum()
+    }
+
+    /// Each failure is counted once, and each other run that is missing lies in a gap.
+    pub(crate) fn assert_true(&self) {
+        for workload in Workload::ALL {
+            let runs = self.sum(workload, Life::runs);
+            if runs == 0 {
+                continue;
+            }
+            let status = self.report(workload).status.expect("no status");
+            let [hook] = &status.hooks[..] else {
+                panic!("{:?}", status.hooks);
+            };
+            let failed = self.sum(workload, |life| life.failures);
+            assert_eq!(hook.failed, failed, "{workload:?}: {hook:#?}");
+            let counted = hook.succeeded + hook.failed + hook.unknown;
+            let gaps = status
+                .observation
+                .as_ref()
+                .map_or(0, |observation| observation.gap_count);
+            assert!(
+                counted == runs || counted < runs && gaps > 0,
+                "{workload:?}: {runs} runs, {status:#?}"
+            );
+        }
+    }
+
+    /// No stream of any operator asked all the time.
+    pub(crate) fn assert_calm(&self) {
+        for name in self.replicas.keys() {
+            eprintln!(
+                "CALLS {} {:?}",
+                self.server.calls(name).total(|_| true),
+                self.server
+                    .calls(name)
+                    .busiest_minutes()
+                    .into_iter()
+                    .map(|(k, v)| (v, k))
+                    .max()
+            );
+            for (stream, requests) in self.server.calls(name).busiest_minutes() {
+                let streams = if stream == ("events".to_owned(), String::new()) {
+                    EVENT_STREAMS
+                } else {
+                    1
+                };
+                assert!(
+                    requests <= REQUESTS_PER_MINUTE_MAX * streams,
+                    "{name}: {requests} requests in a minute for {stream:?}"
+                );
+            }
+        }
+    }
+}
