@@ -9,6 +9,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod leader;
 pub mod redact;
 pub mod report;
 pub mod run;

@@ -1,6 +1,7 @@
 //! Wires the rooms together: the operator, the recorder, and the same engine on recorded time.
 
 mod error;
+mod lead;
 mod operate;
 pub mod operator;
 mod preflight;
@@ -24,6 +25,7 @@ use crate::audit::auditor::{Auditor, Settings};
 use crate::audit::observation::{Resource, Stream};
 use crate::clock::Clock;
 use crate::config::{BindAddress, Cluster, OperateConfig, RecordConfig, Redaction};
+use crate::leader;
 use crate::redact::{DigestKey, Redactor};
 use crate::sink::recording::{Contents, Recorder};
 use crate::source::translate::Translator;
@@ -60,6 +62,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
 
 /// A cluster that answers.
 struct Reached {
+    configuration: kube::Config,
     client: Client,
     server: String,
     key: DigestKey,
@@ -68,10 +71,11 @@ struct Reached {
 async fn reach(cluster: &Cluster) -> Result<Reached, RunError> {
     let configuration = preflight::configuration(cluster).await?;
     let address = configuration.cluster_url.to_string();
-    let client = preflight::client(configuration)?;
+    let client = preflight::client(configuration.clone())?;
     let server = preflight::server_version(&client, &address).await?;
     let key = digest_key(&client).await;
     Ok(Reached {
+        configuration,
         client,
         server,
         key,
@@ -112,12 +116,14 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
         .transpose()?;
     let surroundings = Surroundings {
         client: reached.client,
+        election_client: preflight::client(reached.configuration)?,
+        identity: leader::identity(),
         key: reached.key,
         recorder,
         clock: Clock::wall(),
         cancel: cancel.clone(),
     };
-    let mut operator = Operator::new(&config, surroundings);
+    let mut operator = Operator::new(&config, surroundings).await?;
     serve(&config, &mut operator, &cancel).await?;
     tracing::info!(
         server = reached.server,
@@ -237,11 +243,13 @@ fn ended_by_signal() -> Result<CancellationToken, RunError> {
 }
 
 async fn end(mut tasks: JoinSet<()>, handles: source::Handles) {
-    let all = async {
-        handles.ended().await;
-        while tasks.join_next().await.is_some() {}
-    };
-    if tokio::time::timeout(END_WITHIN, all).await.is_err() {
-        tracing::warn!("not everything ended within {} s", END_WITHIN.as_secs());
+    tasks.spawn(handles.ended());
+    all_ended(tasks, END_WITHIN).await;
+}
+
+async fn all_ended(mut tasks: JoinSet<()>, limit: Duration) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(limit, all).await.is_err() {
+        tracing::warn!("not everything ended within {} s", limit.as_secs());
     }
 }

@@ -9,14 +9,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::error::RunError;
+use super::lead::Lead;
 use super::operate::{self, Conclusions, Outlets};
-use super::{end, name, seed};
+use super::{all_ended, end, name, seed};
 use crate::admin::{Admin, Health};
 use crate::audit::auditor::{Auditor, Settings};
 use crate::audit::observation::{Resource, Thresholds};
 use crate::audit::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::config::{OperateConfig, ReportScope};
+use crate::leader::Mandate;
 use crate::redact::DigestKey;
 use crate::sink::events::{EventCounters, EventQueue, EventSettings, EventSink};
 use crate::sink::metrics::{MetricsSettings, Renderer, WatchActivity, Watches};
@@ -27,11 +29,17 @@ use crate::source::watch::{self as source, Options, RawObjects, StreamHealth};
 
 /// The loop that says nothing for so long is taken to be stuck.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Writers that have not ended by then are left behind: another replica waits for them.
+const WRITERS_END_WITHIN: Duration = Duration::from_secs(1);
 
 /// What an operator is given beside its configuration.
 pub struct Surroundings {
     /// It must not retry by itself.
     pub client: Client,
+    /// Of the election alone, so that its calls do not wait behind those of others.
+    pub election_client: Client,
+    /// Of this process alone.
+    pub identity: String,
     pub key: DigestKey,
     pub recorder: Option<Recorder>,
     pub clock: Clock,
@@ -45,14 +53,20 @@ pub struct Operator {
     thresholds: Thresholds,
     snapshots: watch::Sender<Arc<Snapshot>>,
     health: Arc<Health>,
+    lead: Lead,
     sinks: Sinks,
     tasks: JoinSet<()>,
 }
 
 impl Operator {
     /// Starts the sinks, in tasks of their own.
-    #[must_use]
-    pub fn new(config: &OperateConfig, surroundings: Surroundings) -> Self {
+    ///
+    /// # Errors
+    /// The election that is wanted cannot be had.
+    pub async fn new(config: &OperateConfig, surroundings: Surroundings) -> Result<Self, RunError> {
+        let election_client = surroundings.election_client.clone();
+        let clock = &surroundings.clock;
+        let lead = Lead::prepare(config, &surroundings.identity, election_client, clock).await?;
         let options = Options {
             namespaces: config.cluster.namespaces.clone(),
             resources: Resource::ALL.to_vec(),
@@ -63,23 +77,23 @@ impl Operator {
             },
         };
         let (snapshots, latest) = watch::channel(Arc::new(Snapshot::default()));
-        let mut tasks = JoinSet::new();
-        let sinks = Sinks::start(config, &surroundings, &latest, &mut tasks);
+        let sinks = Sinks::start(config, &surroundings, &lead.mandate, &latest);
         let streams = source::streams(&options);
         let health = Health::new(
             surroundings.clock.now(),
             SILENCE_MAX,
             streams.iter().map(name),
         );
-        Self {
+        Ok(Self {
             surroundings,
             options,
             thresholds: config.thresholds,
             snapshots,
             health: Arc::new(health),
+            lead,
             sinks,
-            tasks,
-        }
+            tasks: JoinSet::new(),
+        })
     }
 
     /// What the admin port shows of this operator.
@@ -109,6 +123,7 @@ impl Operator {
             thresholds,
             snapshots,
             health,
+            mut lead,
             sinks,
             mut tasks,
         } = self;
@@ -118,7 +133,9 @@ impl Operator {
             recorder,
             clock,
             cancel,
+            ..
         } = surroundings;
+        lead.stand(&sinks.renderer);
         let translator = Translator::new(key);
         let (seen, handles) = source::start(&client, &options, &translator, cancel.clone());
         let (lookups, answers) = operate::look_ups(client, options.raw, &mut tasks, &cancel);
@@ -142,25 +159,27 @@ impl Operator {
         };
         let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
         cancel.cancel();
+        all_ended(sinks.writers, WRITERS_END_WITHIN).await;
+        lead.release().await;
         end(tasks, handles).await;
         result
     }
 }
 
 /// Where conclusions go, each in a task of its own.
-#[derive(Debug)]
 struct Sinks {
     reports: Reports,
     events: EventQueue,
     renderer: Renderer,
+    writers: JoinSet<()>,
 }
 
 impl Sinks {
     fn start(
         config: &OperateConfig,
         surroundings: &Surroundings,
+        mandate: &Mandate,
         latest: &watch::Receiver<Arc<Snapshot>>,
-        tasks: &mut JoinSet<()>,
     ) -> Self {
         let (client, cancel) = (&surroundings.client, &surroundings.cancel);
         let written = Arc::new(StatusCounters::default());
@@ -177,23 +196,31 @@ impl Sinks {
         };
         let writer = StatusWriter::new(
             client.clone(),
+            mandate.clone(),
             settings,
             latest.clone(),
             reports.clone(),
             written,
         );
-        tasks.spawn(writer.run(cancel.clone()));
+        let settings = EventSettings {
+            reporting_instance: surroundings.identity.clone(),
+            ..EventSettings::default()
+        };
         let (events, sink) = EventSink::new(
             client.clone(),
-            EventSettings::default(),
+            mandate.clone(),
+            settings,
             latest.clone(),
             told,
         );
-        tasks.spawn(sink.run(cancel.clone()));
+        let mut writers = JoinSet::new();
+        writers.spawn(writer.run(cancel.clone()));
+        writers.spawn(sink.run(cancel.clone()));
         Self {
             reports,
             events,
             renderer,
+            writers,
         }
     }
 }

@@ -19,6 +19,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// Where the replicas' Lease is.
+pub(crate) const LEASE_NAMESPACE: &str = "hookaudit-system";
+
 pub(crate) struct Replica {
     pub(crate) name: String,
     runtime: Runtime,
@@ -32,7 +35,14 @@ pub(crate) struct Replica {
 }
 
 fn config() -> OperateConfig {
-    let Command::Run(arguments) = Arguments::parse_from(["hookaudit", "run"]).command else {
+    let Command::Run(arguments) = Arguments::parse_from([
+        "hookaudit",
+        "run",
+        "--leader-election-namespace",
+        LEASE_NAMESPACE,
+    ])
+    .command
+    else {
         panic!("`run` is no command");
     };
     OperateConfig::new(arguments).unwrap()
@@ -55,12 +65,14 @@ impl Replica {
             });
             let surroundings = Surroundings {
                 client: server.client_of(name),
+                election_client: server.client_of(name),
+                identity: name.to_owned(),
                 key: DigestKey::default(),
                 recorder: None,
                 clock,
                 cancel: CancellationToken::new(),
             };
-            let operator = Operator::new(&config(), surroundings);
+            let operator = Operator::new(&config(), surroundings).await.unwrap();
             let latest = operator.admin().snapshots;
             tokio::spawn(async move { operator.run().await.unwrap() });
             (started_at, latest)

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::node::{Action, Life, Workload};
-use crate::replica::Replica;
+use crate::replica::{LEASE_NAMESPACE, Replica};
 
 /// The world moves on in steps of this; within one, operators do not see each other.
 const STEP: Duration = Duration::from_millis(100);
@@ -35,7 +35,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let server = ApiServer::default();
-        for namespace in ["default", "shop"] {
+        for namespace in ["default", "shop", LEASE_NAMESPACE] {
             let object = json!({"status": {"phase": "Active"}});
             server.put(&format!("/api/v1/namespaces/{namespace}"), object);
         }
