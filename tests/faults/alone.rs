@@ -9,7 +9,7 @@ use crate::node::{Life, Workload};
 use crate::world::World;
 
 /// Twelve pods over four minutes, every second of which fails.
-fn lives() -> impl Iterator<Item = Life> {
+pub(crate) fn lives() -> impl Iterator<Item = Life> {
     (0..12).map(|number| Life {
         workload: Workload::ALL[number as usize % 2],
         number,
@@ -45,6 +45,7 @@ fn rest_after(world: &mut World) {
     world.rest();
     world.assert_true();
     world.assert_calm();
+    world.assert_one_writer();
 }
 
 #[test]
@@ -55,9 +56,9 @@ fn nothing_goes_wrong() {
         assert_eq!(status.hooks[0].unknown, 0, "{status:#?}");
         assert_eq!(status.observation.unwrap().gap_count, 0);
     }
-    let writes = world.server.writes().len();
+    let writes = world.reports_written();
     world.run(3600);
-    let after = world.server.writes().len();
+    let after = world.reports_written();
     assert_eq!(after, writes, "written though nothing changed");
 }
 
@@ -188,6 +189,7 @@ fn another_api_server_is_behind() {
     world.rest();
     world.assert_true();
     world.assert_calm();
+    world.assert_one_writer();
 }
 
 #[test]
@@ -212,4 +214,5 @@ fn the_store_is_set_back_to_a_backup() {
     world.rest();
     world.assert_true();
     world.assert_calm();
+    world.assert_one_writer();
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alone;
+mod election;
 mod node;
+mod random;
 mod replica;
 mod world;

@@ -23,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const LEASE_NAMESPACE: &str = "hookaudit-system";
 
 pub(crate) struct Replica {
-    pub(crate) name: String,
     runtime: Runtime,
     started_at: Instant,
     /// How late it was in the world when this one was started.
@@ -78,7 +77,6 @@ impl Replica {
             (started_at, latest)
         });
         Self {
-            name: name.to_owned(),
             runtime,
             started_at,
             began,
@@ -103,7 +101,9 @@ impl Replica {
     }
 
     pub(crate) fn resume(&mut self, elapsed: Duration) {
-        self.is_stopped = false;
+        if !std::mem::take(&mut self.is_stopped) {
+            return;
+        }
         let until = self.started_at + elapsed.saturating_sub(self.began);
         self.runtime.block_on(async {
             let missed = until.duration_since(Instant::now());

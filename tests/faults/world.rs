@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hookaudit::api::HookAudit;
 use hookaudit::audit::snapshot::Snapshot;
-use hookaudit_testkit::api_server::{ApiServer, Faults};
+use hookaudit_testkit::api_server::{ApiServer, Faults, Write};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -19,6 +19,8 @@ const STEP: Duration = Duration::from_millis(100);
 /// Requests that one stream may send in any minute, whatever happens: 27 tries where nobody answers
 /// (0.4, 0.8, 1.6, then 2.5 s apart at least), each with at most two requests.
 pub(crate) const REQUESTS_PER_MINUTE_MAX: usize = 54;
+
+const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How far the API server is, they all ask without their selectors.
 const EVENT_STREAMS: usize = 12;
@@ -108,9 +110,28 @@ impl World {
         }
     }
 
+    /// Ends it without any warning.
+    pub(crate) fn kill(&mut self, name: &str) {
+        self.replicas.remove(name);
+    }
+
+    /// Who holds the Lease.
+    pub(crate) fn holder(&self) -> String {
+        let path =
+            format!("/apis/coordination.k8s.io/v1/namespaces/{LEASE_NAMESPACE}/leases/hookaudit");
+        let lease = self.server.object(&path).unwrap_or_default();
+        lease["spec"]["holderIdentity"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
     /// Everything works, and nothing new happens, until all is settled and written.
     pub(crate) fn rest(&mut self) {
         self.server.disturb(|faults| *faults = Faults::default());
+        for replica in self.replicas.values_mut() {
+            replica.resume(self.elapsed);
+        }
         self.run(900);
         assert!(self.waiting.is_empty(), "pods still live");
     }
@@ -155,6 +176,38 @@ impl World {
         }
     }
 
+    /// Writes that are no step of the election.
+    pub(crate) fn reports_written(&self) -> usize {
+        let writes = self.server.writes();
+        writes.iter().filter(|write| !is_election(write)).count()
+    }
+
+    /// Whoever wrote held the Lease by then, and had renewed it just before by its own clock.
+    pub(crate) fn assert_one_writer(&self) {
+        let mut holder = String::new();
+        let mut renewed_at = BTreeMap::new();
+        for write in self.server.writes() {
+            if is_election(&write) {
+                if write.code < 300 {
+                    let identity = write.body["spec"]["holderIdentity"].as_str();
+                    holder = identity.unwrap_or_default().to_owned();
+                    renewed_at.insert(write.client.clone(), write.at);
+                }
+                continue;
+            }
+            let (writer, uri) = (&*write.client, &write.uri);
+            assert_eq!(
+                writer, holder,
+                "{uri}: {writer} wrote while {holder} held the Lease"
+            );
+            let since = write.at.duration_since(renewed_at[writer]);
+            assert!(
+                since <= RENEW_DEADLINE,
+                "{uri}: {writer} wrote {since:?} after its last renewal"
+            );
+        }
+    }
+
     /// No stream of any operator asked all the time.
     pub(crate) fn assert_calm(&self) {
         for name in self.replicas.keys() {
@@ -181,4 +234,8 @@ impl World {
             }
         }
     }
+}
+
+fn is_election(write: &Write) -> bool {
+    write.uri.contains("/leases")
 }
