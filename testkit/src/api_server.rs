@@ -104,6 +104,12 @@ impl ApiServer {
         self.tell();
     }
 
+    /// What goes wrong for the clients of this name.
+    #[must_use]
+    pub fn faults_of(&self, client: &str) -> Faults {
+        self.state().faults.get(client).cloned().unwrap_or_default()
+    }
+
     /// The next requests that change something fail like this, whoever sends them.
     pub fn refuse(&self, refusals: impl IntoIterator<Item = Refusal>) {
         self.state().refusals.extend(refusals);
@@ -173,6 +179,12 @@ impl ApiServer {
     #[must_use]
     pub fn writes(&self) -> Vec<Write> {
         self.state().writes.clone()
+    }
+
+    /// The names of those who asked anything.
+    #[must_use]
+    pub fn clients(&self) -> Vec<Box<str>> {
+        self.state().calls.keys().cloned().collect()
     }
 
     /// What clients of this name asked so far.

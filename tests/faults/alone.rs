@@ -24,7 +24,7 @@ fn through(change: impl FnOnce(&mut Faults)) -> World {
     let mut world = World::with_operator();
     world.live(lives());
     world.run(30);
-    world.server.disturb_one("a", change);
+    world.disturb("a", change);
     rest_after(&mut world);
     world
 }
@@ -34,7 +34,7 @@ fn through_from_anew(change: impl FnOnce(&mut Faults)) -> World {
     let mut world = World::with_operator();
     world.live(lives());
     world.run(30);
-    world.server.disturb_one("a", change);
+    world.disturb("a", change);
     world.server.cut_watches();
     rest_after(&mut world);
     world
@@ -72,9 +72,7 @@ fn lists_expire_in_the_middle() {
     let mut world = World::with_operator();
     world.live(lives());
     world.run(30);
-    world
-        .server
-        .disturb_one("a", |faults| faults.expired_lists = true);
+    world.disturb("a", |faults| faults.expired_lists = true);
     unrelated(&world, 1);
     world.server.compact();
     world.server.cut_watches();
@@ -88,9 +86,7 @@ fn pages_expire_in_the_middle() {
     world.run(10);
     world.live(lives());
     world.run(30);
-    world
-        .server
-        .disturb_one("a", |faults| faults.expired_lists = true);
+    world.disturb("a", |faults| faults.expired_lists = true);
     unrelated(&world, 1);
     world.server.compact();
     world.server.cut_watches();

@@ -72,14 +72,10 @@ fn a_leader_that_is_cut_off_writes_nothing_late() {
     for _ in 0..6 {
         world.run(40);
         let first = world.holder();
-        world
-            .server
-            .disturb_one(&first, |faults| faults.unreachable = true);
+        world.disturb(&first, |faults| faults.unreachable = true);
         takeover(&mut world, &first);
         world.run(15);
-        world
-            .server
-            .disturb_one(&first, |faults| faults.unreachable = false);
+        world.disturb(&first, |faults| faults.unreachable = false);
     }
     world.rest();
     world.assert_true();

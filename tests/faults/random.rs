@@ -123,7 +123,7 @@ fn happen(world: &mut World, happening: &Happening) {
     match *happening {
         Happening::Fault(None, fault) => world.server.disturb(|faults| fault.switch(faults)),
         Happening::Fault(Some(who), fault) => {
-            world.server.disturb_one(who, |faults| fault.switch(faults));
+            world.disturb(who, |faults| fault.switch(faults));
         }
         Happening::Healed => world.server.disturb(|faults| *faults = Faults::default()),
         Happening::Cut => world.server.cut_watches(),
@@ -152,18 +152,12 @@ fn happen(world: &mut World, happening: &Happening) {
                 replica.resume(elapsed);
             }
         }
-        Happening::Killed(who, after) => {
-            if world.replicas.contains_key(who) {
-                world.kill(who);
-                world.run(after);
-                world.start(who);
-            }
-        }
+        Happening::Killed(who, after) => world.kill_and_start(who, after),
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 30, ..ProptestConfig::default() })]
 
     #[test]
     fn one_writes_at_a_time_and_in_the_end_the_tallies_are_true(

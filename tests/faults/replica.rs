@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const LEASE_NAMESPACE: &str = "hookaudit-system";
 
 pub(crate) struct Replica {
+    /// Of this process, not of the next under the same name.
+    pub(crate) identity: String,
     runtime: Runtime,
     started_at: Instant,
     /// How late it was in the world when this one was started.
@@ -48,7 +50,12 @@ fn config() -> OperateConfig {
 }
 
 impl Replica {
-    pub(crate) fn start(name: &str, server: &ApiServer, now: Timestamp, began: Duration) -> Self {
+    pub(crate) fn start(
+        identity: &str,
+        server: &ApiServer,
+        now: Timestamp,
+        began: Duration,
+    ) -> Self {
         let runtime = Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -63,9 +70,9 @@ impl Replica {
                 now + passed + SignedDuration::from_secs(ahead.load(Ordering::Relaxed))
             });
             let surroundings = Surroundings {
-                client: server.client_of(name),
-                election_client: server.client_of(name),
-                identity: name.to_owned(),
+                client: server.client_of(identity),
+                election_client: server.client_of(identity),
+                identity: identity.to_owned(),
                 key: DigestKey::default(),
                 recorder: None,
                 clock,
@@ -77,6 +84,7 @@ impl Replica {
             (started_at, latest)
         });
         Self {
+            identity: identity.to_owned(),
             runtime,
             started_at,
             began,
