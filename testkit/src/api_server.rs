@@ -5,7 +5,7 @@
 //!
 //! - `request`: what a request asks for.
 //! - `store`: the objects, and every change of them under one growing resourceVersion.
-//! - `read`: single objects, lists and pages; `watch`: streams of changes; `write`: what changes objects.
+//! - `read`: single objects, lists and pages; `watching`: streams of changes; `write`: what changes objects.
 //! - `faults`: what goes wrong. `calls`: what was asked, and how often.
 
 mod answer;
@@ -14,7 +14,7 @@ mod faults;
 mod read;
 mod request;
 mod store;
-mod watch;
+mod watching;
 mod write;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -27,6 +27,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use self::calls::{Call, Calls, Write};
@@ -37,20 +38,16 @@ use self::store::{Key, Store};
 type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 
 /// A handle on the server; clones are the same server.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct ApiServer {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    state: Mutex<State>,
-    /// Watches look again after each change of objects or faults.
-    news: tokio::sync::watch::Sender<()>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
     store: Store,
+    /// By resource: its watches look again after each change of its objects, or of faults.
+    news: BTreeMap<String, watch::Sender<()>>,
     faults: BTreeMap<Box<str>, Faults>,
     calls: BTreeMap<Box<str>, Calls>,
     writes: Vec<Write>,
@@ -59,18 +56,6 @@ struct State {
     generation: u64,
     streams: u64,
     errors: u64,
-}
-
-impl Default for ApiServer {
-    fn default() -> Self {
-        let shared = Shared {
-            state: Mutex::default(),
-            news: tokio::sync::watch::Sender::new(()),
-        };
-        Self {
-            shared: Arc::new(shared),
-        }
-    }
 }
 
 impl ApiServer {
@@ -95,13 +80,13 @@ impl ApiServer {
     /// Changes what goes wrong for every client there is so far.
     pub fn disturb(&self, mut change: impl FnMut(&mut Faults)) {
         self.state().faults.values_mut().for_each(&mut change);
-        self.tell();
+        self.all_changed();
     }
 
     /// Changes what goes wrong for the clients of this name.
     pub fn disturb_one(&self, client: &str, change: impl FnOnce(&mut Faults)) {
         change(self.state().faults.entry(client.into()).or_default());
-        self.tell();
+        self.all_changed();
     }
 
     /// What goes wrong for the clients of this name.
@@ -118,13 +103,13 @@ impl ApiServer {
     /// Ends the connections of all watches.
     pub fn cut_watches(&self) {
         self.state().generation += 1;
-        self.tell();
+        self.all_changed();
     }
 
     /// Forgets the changes up to now: a watch cannot go on from before, a list not from its token.
     pub fn compact(&self) {
         self.state().store.compact();
-        self.tell();
+        self.all_changed();
     }
 
     /// The store is set back to how it was at this resourceVersion, as from a backup.
@@ -145,8 +130,9 @@ impl ApiServer {
     /// The path is not one of an object.
     pub fn put(&self, path: &str, object: Value) {
         let key = key(path);
+        let plural = key.plural.clone();
         self.state().store.put(key, object);
-        self.tell();
+        self.changed(&plural);
     }
 
     /// Removes the object at this path, if it is there.
@@ -154,8 +140,9 @@ impl ApiServer {
     /// # Panics
     /// The path is not one of an object.
     pub fn remove(&self, path: &str) {
-        self.state().store.remove(&key(path));
-        self.tell();
+        let key = key(path);
+        self.state().store.remove(&key);
+        self.changed(&key.plural);
     }
 
     /// The object at this path.
@@ -193,15 +180,20 @@ impl ApiServer {
         self.state().calls.get(client).cloned().unwrap_or_default()
     }
 
-    fn tell(&self) {
-        self.shared.news.send_replace(());
+    fn changed(&self, plural: &str) {
+        if let Some(news) = self.state().news.get(plural) {
+            news.send_replace(());
+        }
+    }
+
+    fn all_changed(&self) {
+        for news in self.state().news.values() {
+            news.send_replace(());
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn faults(&self, client: &str, plural: &str) -> Faults {

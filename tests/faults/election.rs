@@ -1,6 +1,9 @@
 //! Several operators, of which one writes.
 
+use std::time::Duration;
+
 use crate::alone::lives;
+use crate::node::{Life, Workload};
 use crate::world::World;
 
 /// Two synced operators.
@@ -44,21 +47,30 @@ fn a_follower_writes_as_soon_as_the_lease_of_a_killed_leader_is_over() {
     world.assert_one_writer();
 }
 
-#[test]
-fn a_leader_that_was_stopped_writes_nothing_late() {
+/// Pods one after the other, so that there is always something to write.
+fn crowd() -> impl Iterator<Item = Life> {
+    (0..60).map(|number| Life {
+        workload: Workload::ALL[number as usize % 2],
+        number,
+        begins_seconds: f64::from(number) * 6.0,
+        lives_seconds: 10.0,
+        failures: number / 2 % 2,
+    })
+}
+
+/// Each leader meets this at another moment of its work, and is led back when the other one leads.
+fn hindered(hinder: impl Fn(&mut World, &str), free: impl Fn(&mut World, &str)) {
     let mut world = pair();
-    world.live(lives());
-    for _ in 0..6 {
-        world.run(40);
-        let first = world.holder();
-        let elapsed = world.elapsed;
-        world.replicas.get_mut(&first).unwrap().stop();
-        takeover(&mut world, &first);
+    world.live(crowd());
+    for round in 0..8 {
         world.run(15);
-        let resumed_at = world.elapsed;
-        assert!(resumed_at > elapsed);
-        world.replicas.get_mut(&first).unwrap().resume(resumed_at);
+        world.run_millis(round * 300);
+        let first = world.holder();
+        hinder(&mut world, &first);
+        takeover(&mut world, &first);
+        free(&mut world, &first);
     }
+    world.run(120);
     world.rest();
     world.assert_true();
     world.assert_calm();
@@ -66,19 +78,26 @@ fn a_leader_that_was_stopped_writes_nothing_late() {
 }
 
 #[test]
+fn a_leader_that_was_stopped_writes_nothing_late() {
+    hindered(
+        |world, name| world.stop(name),
+        |world, name| world.resume(name),
+    );
+}
+
+#[test]
 fn a_leader_that_is_cut_off_writes_nothing_late() {
-    let mut world = pair();
-    world.live(lives());
-    for _ in 0..6 {
-        world.run(40);
-        let first = world.holder();
-        world.disturb(&first, |faults| faults.unreachable = true);
-        takeover(&mut world, &first);
-        world.run(15);
-        world.disturb(&first, |faults| faults.unreachable = false);
-    }
-    world.rest();
-    world.assert_true();
-    world.assert_calm();
-    world.assert_one_writer();
+    hindered(
+        |world, name| world.disturb(name, |faults| faults.unreachable = true),
+        |world, name| world.disturb(name, |faults| faults.unreachable = false),
+    );
+}
+
+#[test]
+fn a_leader_whose_answers_are_late_writes_nothing_late() {
+    let late = Some(Duration::from_secs(9));
+    hindered(
+        |world, name| world.disturb(name, |faults| faults.delay = late),
+        |world, name| world.disturb(name, |faults| faults.delay = None),
+    );
 }

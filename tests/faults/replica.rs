@@ -120,7 +120,7 @@ impl Replica {
     }
 
     /// Its wall clock is set; the other one is not.
-    pub(crate) fn set_clock_ahead(&mut self, seconds: i64) {
+    pub(crate) fn set_clock_ahead(&self, seconds: i64) {
         self.ahead_seconds.store(seconds, Ordering::Relaxed);
     }
 

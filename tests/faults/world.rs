@@ -103,6 +103,25 @@ impl World {
         self.start_where(name, |same| *same = faults);
     }
 
+    /// Nothing of it runs, while its clocks go on.
+    pub(crate) fn stop(&mut self, name: &str) {
+        if let Some(replica) = self.replicas.get_mut(name) {
+            replica.stop();
+        }
+    }
+
+    pub(crate) fn resume(&mut self, name: &str) {
+        if let Some(replica) = self.replicas.get_mut(name) {
+            replica.resume(self.elapsed);
+        }
+    }
+
+    pub(crate) fn set_clock_ahead(&self, name: &str, seconds: i64) {
+        if let Some(replica) = self.replicas.get(name) {
+            replica.set_clock_ahead(seconds);
+        }
+    }
+
     /// Changes what goes wrong for one operator.
     pub(crate) fn disturb(&self, name: &str, change: impl FnOnce(&mut Faults)) {
         if let Some(replica) = self.replicas.get(name) {
@@ -123,7 +142,11 @@ impl World {
     }
 
     pub(crate) fn run(&mut self, seconds: u64) {
-        let until = self.elapsed + Duration::from_secs(seconds);
+        self.run_millis(seconds * 1000);
+    }
+
+    pub(crate) fn run_millis(&mut self, milliseconds: u64) {
+        let until = self.elapsed + Duration::from_millis(milliseconds);
         while self.elapsed < until {
             self.elapsed += STEP;
             let now = self.elapsed.as_secs_f64();

@@ -74,7 +74,7 @@ impl ApiServer {
                 _ => answer::failure(StatusCode::METHOD_NOT_ALLOWED, "no such write"),
             }
         };
-        self.tell();
+        self.changed(&asked.plural);
         answer
     }
 }

@@ -65,6 +65,8 @@ impl Following {
     fn new(server: &ApiServer, client: &str, asked: &Asked, faults: &Faults) -> Self {
         let mut state = server.state();
         state.streams += 1;
+        let news = state.news.entry(asked.plural.clone()).or_default();
+        let news = news.subscribe();
         let now = Instant::now();
         let newest = state.store.version();
         let mut version = asked.version;
@@ -88,7 +90,7 @@ impl Following {
             server: server.clone(),
             client: client.into(),
             asked: asked.clone(),
-            news: server.shared.news.subscribe(),
+            news,
             listing: if asked.initial_events { lines.len() } else { 0 },
             lines,
             version,
