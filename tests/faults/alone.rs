@@ -119,8 +119,13 @@ fn watches_fall_silent() {
 }
 
 #[test]
-fn the_api_server_is_too_busy() {
-    through_from_anew(|faults| faults.throttled_seconds = Some(20));
+fn the_api_server_is_too_busy_and_is_given_the_time_it_asks_for() {
+    let world = through_from_anew(|faults| faults.throttled_seconds = Some(20));
+    let identity = &world.replicas["a"].identity;
+    let busiest = world.server.calls(identity).busiest_minutes();
+    let pods = busiest[&("pods".to_owned(), String::new())];
+    // One try every 20 s, and at the end of the minute the list and the watch that succeed.
+    assert!(pods <= 6, "{pods} requests in a minute");
 }
 
 #[test]

@@ -101,7 +101,13 @@ fn replace(store: &mut Store, key: Key, body: &Value) -> Answer {
 /// subresource changes.
 fn apply(store: &mut Store, asked: &Asked, key: Key, body: &Value) -> Answer {
     let is_status = asked.subresource.as_deref() == Some("status");
-    let mut object = match store.get(&key) {
+    let known = store.get(&key);
+    let code = if known.is_some() {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let mut object = match known {
         Some(known) if is_outdated(&known, body) => return outdated(),
         Some(known) => Value::clone(&known),
         None if is_status || body["metadata"]["resourceVersion"].is_string() => {
@@ -118,7 +124,7 @@ fn apply(store: &mut Store, asked: &Asked, key: Key, body: &Value) -> Answer {
     if !is_status {
         object["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"].clone();
     }
-    answer::json(StatusCode::OK, &store.put(key, object))
+    answer::json(code, &store.put(key, object))
 }
 
 fn is_outdated(known: &Value, body: &Value) -> bool {
