@@ -69,7 +69,9 @@ impl Witness {
         let stream = self.client.request_stream(request).await.unwrap();
         let mut lines = pin!(stream.lines().take(count));
         while let Some(line) = lines.next().await {
-            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let line = line.unwrap();
+            self.note("begins with its type", line.starts_with("{\"type\":\""));
+            let line: Value = serde_json::from_str(&line).unwrap();
             let metadata = &line["object"]["metadata"];
             let ends_list = metadata["annotations"]["k8s.io/initial-events-end"].clone();
             let has_version = metadata["resourceVersion"].is_string();

@@ -217,3 +217,37 @@ fn the_store_is_set_back_to_a_backup() {
     world.assert_calm();
     world.assert_one_writer();
 }
+
+#[test]
+fn the_clock_is_set_ahead_or_back() {
+    for seconds in [3600, -600] {
+        let mut world = World::with_operator();
+        world.live(lives());
+        world.run(100);
+        world.set_clock_ahead("a", seconds);
+        rest_after(&mut world);
+    }
+}
+
+#[test]
+fn the_operator_is_stopped_for_minutes() {
+    let mut world = World::with_operator();
+    world.live(lives());
+    world.run(60);
+    world.stop("a");
+    world.run(150);
+    world.resume("a");
+    rest_after(&mut world);
+}
+
+#[test]
+fn the_operator_is_killed_and_started_again_and_again() {
+    let mut world = World::with_operator();
+    world.live(lives());
+    for round in 0..8 {
+        world.run(20);
+        world.run_millis(round * 700);
+        world.kill_and_start("a", round);
+    }
+    rest_after(&mut world);
+}

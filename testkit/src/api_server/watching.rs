@@ -39,7 +39,7 @@ struct Following {
     client: Box<str>,
     asked: Asked,
     news: tokio::sync::watch::Receiver<()>,
-    lines: VecDeque<Value>,
+    lines: VecDeque<Bytes>,
     /// Everything up to here was told, or came before.
     version: u64,
     /// Lines that belong to the list with which it begins.
@@ -83,7 +83,7 @@ impl Following {
             version = newest;
         } else if version < state.store.compacted() {
             let gone = answer::status(StatusCode::GONE, "too old resource version");
-            lines.push_back(json!({"type": "ERROR", "object": gone}));
+            lines.push_back(line("ERROR", &gone));
         }
         let timeout = Duration::from_secs(asked.timeout_seconds.unwrap_or(ENDS_AFTER_SECONDS));
         Self {
@@ -148,8 +148,7 @@ impl Following {
         if expires {
             self.state = State::Ended;
             let gone = answer::status(StatusCode::GONE, "too old resource version");
-            let told = json!({"type": "ERROR", "object": gone});
-            return Some(Some(Ok(text(&told))));
+            return Some(Some(Ok(line("ERROR", &gone))));
         }
         if faults.closed_watches && !is_listing {
             return Some(None);
@@ -162,16 +161,15 @@ impl Following {
         Some(Err(io::ErrorKind::ConnectionReset.into()))
     }
 
-    fn told(&mut self, line: Value, faults: &Faults) -> Bytes {
+    fn told(&mut self, line: Bytes, faults: &Faults) -> Bytes {
         if self.lines.is_empty() {
             self.listing = 0;
         }
-        let whole = text(&line);
         if faults.cut_lines {
             self.state = State::Broken;
-            return whole.slice(..whole.len() / 2);
+            return line.slice(..line.len() / 2);
         }
-        whole
+        line
     }
 
     /// Takes what is new; false if nothing is.
@@ -224,7 +222,7 @@ impl Following {
 }
 
 /// One change, as often as it is told.
-fn lines(asked: &Asked, change: &Change, faults: &Faults) -> impl Iterator<Item = Value> {
+fn lines(asked: &Asked, change: &Change, faults: &Faults) -> impl Iterator<Item = Bytes> {
     let object = shown(asked, &change.object);
     let first = line(change.change_type, &object);
     let again = if change.change_type == "ADDED" {
@@ -236,11 +234,14 @@ fn lines(asked: &Asked, change: &Change, faults: &Faults) -> impl Iterator<Item 
     std::iter::once(first).chain(second)
 }
 
-fn line(change_type: &str, object: &Value) -> Value {
-    json!({"type": change_type, "object": object})
+/// As every API server orders it: who reads as it comes has to know the type first.
+fn line(change_type: &str, object: &Value) -> Bytes {
+    Bytes::from(format!(
+        "{{\"type\":\"{change_type}\",\"object\":{object}}}\n"
+    ))
 }
 
-fn bookmark(asked: &Asked, version: u64, ends_list: bool) -> Value {
+fn bookmark(asked: &Asked, version: u64, ends_list: bool) -> Bytes {
     let mut metadata = json!({"resourceVersion": version.to_string()});
     if ends_list {
         metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
@@ -249,8 +250,4 @@ fn bookmark(asked: &Asked, version: u64, ends_list: bool) -> Value {
         "BOOKMARK",
         &json!({"kind": asked.plural, "apiVersion": "v1", "metadata": metadata}),
     )
-}
-
-fn text(line: &Value) -> Bytes {
-    Bytes::from(format!("{line}\n"))
 }
