@@ -142,6 +142,7 @@ impl Operator {
         export_health(&sinks.renderer, handles.health());
         let auditor = Auditor::new(Settings {
             thresholds,
+            writer: seed(),
             seed: seed(),
             streams: source::streams(&options),
         });
