@@ -101,21 +101,3 @@ fn a_leader_whose_answers_are_late_writes_nothing_late() {
         |world, name| world.disturb(name, |faults| faults.delay = None),
     );
 }
-
-#[test]
-fn debug_pair() {
-    let mut world = pair();
-    world.live(lives().filter(|life| life.number % 2 == 0));
-    let mut shown = String::new();
-    for _ in 0..1000 {
-        world.run(1);
-        let mut now = String::new();
-        for name in ["a", "b"] {
-            for workload in &world.snapshot(name).workloads {
-                now += &format!("{name} {:?} | ", workload.hooks.iter().map(|h| h.outcomes).collect::<Vec<_>>());
-            }
-        }
-        if now != shown { println!("{:?} {now}", world.elapsed); shown = now; }
-    }
-    world.assert_true();
-}

@@ -166,6 +166,6 @@ proptest! {
         world.rest();
         world.assert_one_writer();
         world.assert_calm();
-        // world.assert_true();
+        world.assert_true();
     }
 }

@@ -108,6 +108,12 @@ impl Auditor {
             return;
         }
         let account = Arc::new(base.account.clone());
+        if !is_own {
+            self.hear(workload, &account);
+        }
+        let Some(kept) = self.ledgers.kept.get(&workload) else {
+            return;
+        };
         let mut ledger = kept.ledger.onto(now, base);
         let mut items = self.items(workload, &account, is_own);
         items.sort_by_key(|(sequence, ..)| *sequence);
@@ -144,6 +150,23 @@ impl Auditor {
         self.ledgers.dirty.insert(workload);
         self.let_go(workload, is_own);
         self.rearm_ledger(workload);
+    }
+
+    /// Remembers what a status of another process says of each pod.
+    fn hear(&mut self, workload: WorkloadId, account: &Account) {
+        let Some(kept) = self.ledgers.kept.get(&workload) else {
+            return;
+        };
+        for uid in &kept.pods_listed {
+            let Some(listed) = account.pod(*uid) else {
+                continue;
+            };
+            if let Some(open) = self.cases.get_mut(uid) {
+                open.tally.hear(listed);
+            } else if let Some(closed) = self.closed.pods.get_mut(uid) {
+                closed.tally.hear(listed);
+            }
+        }
     }
 
     /// What a status lacks of what was counted here.
