@@ -29,6 +29,7 @@ impl Bench {
         let cancel = CancellationToken::new();
         let writer = StatusWriter::new(
             api.client(),
+            Mandate::unlimited(),
             settings,
             receiver,
             reports.clone(),
