@@ -1,4 +1,5 @@
 mod property;
+mod shell;
 mod world;
 
 use std::time::Duration;

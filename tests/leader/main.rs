@@ -72,19 +72,21 @@ fn a_leader_that_was_killed_is_succeeded_when_its_lease_expires(stage: &Stage<'_
 
 fn a_leader_that_was_stopped_writes_nothing_when_it_goes_on(stage: &Stage<'_>) {
     let (first, second) = stage.pair(SHORT);
-    // In the middle of the wait for what comes with it, so that the write is due when the leader goes on.
     stage.declare("in-mid-write");
+    stage.wait_for_report("in-mid-write");
+    // In the middle of the wait for what comes with it, so that the write is due when the leader goes on.
+    stage.declare_in("in-mid-write", "two");
     first.waits_to_write();
     first.operator.signal("STOP").unwrap();
     let stopped = Timestamp::now();
     second.leads_within("after SIGSTOP", SHORT_LEASE + TAKEOVER);
-    stage.wait_for_report("in-mid-write");
+    stage.wait_for_report_of("in-mid-write", "app two");
     stage.declare("while-stopped");
     stage.wait_for_report("while-stopped");
     first.operator.signal("CONT").unwrap();
+    wait_for(20, || first.follows());
     stage.declare("after-it-went-on");
     stage.wait_for_report("after-it-went-on");
-    wait_for(20, || first.follows());
     assert_eq!(stage.writes(&first, stopped), Vec::<String>::new());
     assert!(stage.writes(&second, stopped).len() >= 3);
     end([first, second]);

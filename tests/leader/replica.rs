@@ -118,14 +118,19 @@ impl<'a> Stage<'a> {
 
     /// Makes a pod with a hook, for which the leader has to make a report.
     pub(crate) fn declare(&self, workload: &str) {
+        self.declare_in(workload, "app");
+    }
+
+    /// The same with the hook in this container; one report tells of all containers of a workload.
+    pub(crate) fn declare_in(&self, workload: &str, container: &str) {
         let owner = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": workload,
             "uid": uid(workload), "controller": true});
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": format!("{workload}-0"), "ownerReferences": [owner]},
+            "metadata": {"name": format!("{workload}-{container}"), "ownerReferences": [owner]},
             "spec": {
                 "nodeName": "node-1", "automountServiceAccountToken": false,
-                "containers": [{"name": "app", "image": "none", "lifecycle": {"preStop": {
+                "containers": [{"name": container, "image": "none", "lifecycle": {"preStop": {
                     "exec": {"command": ["true"]}}}}],
             },
         });
@@ -133,6 +138,10 @@ impl<'a> Stage<'a> {
     }
 
     pub(crate) fn wait_for_report(&self, workload: &str) {
+        self.wait_for_report_of(workload, "app");
+    }
+
+    pub(crate) fn wait_for_report_of(&self, workload: &str, containers: &str) {
         let name = format!("statefulset-{workload}");
         let told = [
             "get",
@@ -144,7 +153,7 @@ impl<'a> Stage<'a> {
         wait_for(60, || {
             self.namespace
                 .kubectl(&told)
-                .is_ok_and(|told| told == "app")
+                .is_ok_and(|told| told == containers)
         });
     }
 
