@@ -1,6 +1,7 @@
 //! Two operators, one of which writes, on a real API server.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![allow(clippy::print_stdout, reason = "it tells how long takeovers took")]
 
 mod proxy;
 mod replica;

@@ -43,7 +43,7 @@ pub(super) struct Fault {
 /// With the number of the call or of the watch that it belongs to.
 #[derive(Debug)]
 enum Event {
-    Arrives(u64, Request),
+    Arrives(u64, Box<Request>),
     Answers(u64, Input),
     WatchArrives(u64, String),
     Tells(u64, Input),
@@ -172,7 +172,7 @@ impl World {
 
     fn happens(&mut self, node: usize, event: Event) {
         match event {
-            Event::Arrives(number, request) => return self.serve(node, number, request),
+            Event::Arrives(number, request) => return self.serve(node, number, *request),
             Event::WatchArrives(number, version) => {
                 return self.begin_watch(node, number, &version);
             }
@@ -290,7 +290,7 @@ impl World {
         }
         let event = match self.suffers(node, &[Trouble::Refused]) {
             Some(_) => Event::Answers(number, Input::Failed),
-            None => Event::Arrives(number, call.request),
+            None => Event::Arrives(number, Box::new(call.request)),
         };
         let at = self.now_millis + self.delay(node);
         self.schedule(at, node, event);
