@@ -20,7 +20,7 @@ use super::{ElectionSettings, Mandate, Term};
 use crate::clock::Clock;
 
 /// Where a watch is refused, it is tried again after so long.
-const REFUSED_FOR: Duration = Duration::from_mins(1);
+const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// A release that takes longer is given up: the others wait for the lease to expire.
 const RELEASE_WITHIN: Duration = Duration::from_secs(3);
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 pub(super) struct Observation {
     /// `None`: there is none.
     lease: Option<Lease>,
-    /// Until when whoever held it last may still write, counted from when the record was seen to change.
+    /// Until when whoever held it last may still write.
     held_until: Instant,
 }
 
@@ -22,11 +22,14 @@ impl Observation {
         Self { lease, held_until }
     }
 
-    /// A later look. Only a record that changed says that its holder is alive; one that is gone says nothing.
+    /// A later look. A record that changed says that its holder is alive; one that is gone, that it may have been renewed
+    /// unseen before that.
     pub(super) fn update(&mut self, lease: Option<Lease>, default: Duration, now: Instant) {
-        let unchanged = lease.as_ref().map(spec) == self.lease.as_ref().map(spec);
-        if lease.is_some() && !unchanged {
-            self.held_until = held_until(lease.as_ref(), default, now);
+        match (&self.lease, &lease) {
+            (Some(old), Some(new)) if spec(old) == spec(new) => {}
+            (_, Some(new)) => self.held_until = held_until(Some(new), default, now),
+            (Some(old), None) => self.held_until = held_until(Some(old), default, now),
+            (None, None) => {}
         }
         self.lease = lease;
     }

@@ -3,8 +3,8 @@
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::sink::status::*;
 use hookaudit_testkit::api_server::ApiServer;
+use crate::sink::status::*;
 
 /// A writer that runs in paused time against the API server in this process.
 pub(super) struct Bench {
@@ -24,12 +24,16 @@ impl Bench {
     }
 
     pub(super) fn start_against(api: ApiServer, settings: StatusSettings) -> Self {
+        Self::start_with(api, Mandate::unlimited(), settings)
+    }
+
+    pub(super) fn start_with(api: ApiServer, mandate: Mandate, settings: StatusSettings) -> Self {
         let (snapshots, receiver) = watch::channel(Arc::default());
         let (reports, counters) = (Reports::default(), Arc::<StatusCounters>::default());
         let cancel = CancellationToken::new();
         let writer = StatusWriter::new(
             api.client(),
-            Mandate::unlimited(),
+            mandate,
             settings,
             receiver,
             reports.clone(),
