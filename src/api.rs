@@ -24,8 +24,8 @@ use crate::audit::snapshot::Workload;
 pub use base::base;
 pub(crate) use status::cut;
 pub use status::{
-    AccountStatus, ActiveStatus, BucketsStatus, ConditionStatus, FindingStatus, GapStatus, HookAuditStatus,
-    HookStatus, IncidentStatus, ObservationStatus, SecondsInterval, StreakStatus,
+    AccountStatus, ActiveStatus, BucketsStatus, ConditionStatus, FindingStatus, GapStatus,
+    HookAuditStatus, HookStatus, IncidentStatus, ObservationStatus, SecondsInterval, StreakStatus,
     TerminationsStatus,
 };
 

@@ -92,14 +92,13 @@ pub(super) fn unpack(status: &AccountStatus) -> Account {
         .ok()
         .and_then(|bytes| postcard::from_bytes(&bytes).ok())
         .unwrap_or_default();
-    let mut pods: Vec<PodAccount> = packed
-        .pods
-        .iter()
-        .map(|pod| packed.unpack(pod))
-        .collect();
+    let mut pods: Vec<PodAccount> = packed.pods.iter().map(|pod| packed.unpack(pod)).collect();
     pods.sort_unstable_by_key(|pod| pod.pod);
     let open = STANDARD_NO_PAD.decode(&status.open).unwrap_or_default();
-    for pod in open.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok()) {
+    for pod in open
+        .chunks_exact(8)
+        .filter_map(|chunk| chunk.try_into().ok())
+    {
         let pod = u64::from_be_bytes(pod);
         match pods.binary_search_by_key(&pod, |known| known.pod) {
             Ok(place) => pods[place].is_open = true,
@@ -263,7 +262,10 @@ mod tests {
                     pod: u64::MAX,
                     is_open: true,
                     termination: Some(TerminationResult::NodeLost),
-                    runs: vec![run("app", Hook::PostStart, 3), run("sidecar", Hook::PreStop, 9)],
+                    runs: vec![
+                        run("app", Hook::PostStart, 3),
+                        run("sidecar", Hook::PreStop, 9),
+                    ],
                     lines: vec![LineAccount {
                         container: "sidecar".into(),
                         kind: LineKind::Killing(Note::LivenessProbe),

@@ -210,16 +210,24 @@ impl PodAccount {
     pub fn add(&mut self, earlier: &Self) {
         self.termination = self.termination.or(earlier.termination);
         for run in &earlier.runs {
-            match self.runs.iter_mut().find(|known| known.container == run.container && known.hook == run.hook) {
+            match self
+                .runs
+                .iter_mut()
+                .find(|known| known.container == run.container && known.hook == run.hook)
+            {
                 None => self.runs.push(run.clone()),
                 Some(known) if known.last() < run.last() => *known = run.clone(),
                 Some(_) => {}
             }
         }
-        self.runs.sort_by(|left, right| (&left.container, left.hook).cmp(&(&right.container, right.hook)));
+        self.runs.sort_by(|left, right| {
+            (&left.container, left.hook).cmp(&(&right.container, right.hook))
+        });
         for line in &earlier.lines {
             let same = |known: &&mut LineAccount| {
-                known.container == line.container && known.kind == line.kind && near(known.born_at, line.born_at)
+                known.container == line.container
+                    && known.kind == line.kind
+                    && is_same_birth(known.born_at, line.born_at)
             };
             match self.lines.iter_mut().find(same) {
                 None => self.lines.push(line.clone()),
@@ -240,18 +248,28 @@ impl LineAccount {
     fn is_of(&self, container: &str, kind: LineKind, event: &EventSeen) -> bool {
         *self.container == *container
             && self.kind == kind
-            && born_at(event).is_some_and(|born_at| near(born_at, self.born_at))
+            && born_at(event).is_some_and(|born_at| is_same_birth(born_at, self.born_at))
     }
 
     /// Adds the counted occurrences of one Event; another witness of the same failures raises the count.
     pub fn count(lines: &mut Vec<Self>, container: &str, line: &EventLine, count: u32) {
-        let (Some(kind), Some(born_at)) = (LineKind::of(line.reason, line.note), line.born_at) else {
+        let (Some(kind), Some(born_at)) = (LineKind::of(line.reason, line.note), line.born_at)
+        else {
             return;
         };
-        let same = |known: &&mut Self| *known.container == *container && known.kind == kind && near(known.born_at, born_at);
+        let same = |known: &&mut Self| {
+            *known.container == *container
+                && known.kind == kind
+                && is_same_birth(known.born_at, born_at)
+        };
         match lines.iter_mut().find(same) {
             Some(known) => known.count = known.count.max(count),
-            None => lines.push(Self { container: container.into(), kind, born_at, count }),
+            None => lines.push(Self {
+                container: container.into(),
+                kind,
+                born_at,
+                count,
+            }),
         }
     }
 }
@@ -262,7 +280,9 @@ pub fn born_at(event: &EventSeen) -> Option<Timestamp> {
     event.named_at.or(event.first_at).or(event.last_at)
 }
 
-fn near(left: Timestamp, right: Timestamp) -> bool {
+/// Two Events that a kubelet made in one go.
+#[must_use]
+pub fn is_same_birth(left: Timestamp, right: Timestamp) -> bool {
     left.duration_since(right).abs() < SAME_BIRTH
 }
 
@@ -290,7 +310,10 @@ impl Marks {
         if version == 0 {
             return;
         }
-        match self.marks.binary_search_by_key(&reason, |(reason, _)| *reason) {
+        match self
+            .marks
+            .binary_search_by_key(&reason, |(reason, _)| *reason)
+        {
             Ok(place) => self.marks[place].1 = self.marks[place].1.max(version),
             Err(place) => {
                 self.marks.reserve_exact(1);
@@ -321,7 +344,10 @@ impl Marks {
     /// All that `other` tells was taken in by whoever holds these marks.
     #[must_use]
     pub fn cover_all(&self, other: &Self) -> bool {
-        other.marks.iter().all(|(reason, version)| self.covers(*reason, *version))
+        other
+            .marks
+            .iter()
+            .all(|(reason, version)| self.covers(*reason, *version))
     }
 
     #[must_use]
@@ -330,7 +356,9 @@ impl Marks {
     }
 
     fn covers(&self, reason: EventReason, version: u64) -> bool {
-        let mark = self.marks.binary_search_by_key(&reason, |(reason, _)| *reason);
+        let mark = self
+            .marks
+            .binary_search_by_key(&reason, |(reason, _)| *reason);
         version > 0 && mark.is_ok_and(|place| version <= self.marks[place].1)
     }
 }

@@ -15,9 +15,7 @@ use super::base::Base;
 use super::observation::{HookSpec, Thresholds, Uid};
 use super::record::{Gap, Incident, PodRef, Run, Termination, WorkloadRef};
 use super::snapshot::{Active, Basis, HookLedger, Streak, TerminationLedger, Workload};
-use super::words::{
-    ConditionStatus, ConditionType, ContainerType, Fault, Hook, Outcome,
-};
+use super::words::{ConditionStatus, ConditionType, ContainerType, Fault, Hook, Outcome};
 
 mod active;
 mod conditions;
@@ -137,7 +135,10 @@ impl Ledger {
         };
         *ledger.unrest_mut() = Unrest {
             thresholds: self.thresholds(),
-            told: self.unrest.as_ref().map_or_else(Vec::new, |unrest| unrest.told.clone()),
+            told: self
+                .unrest
+                .as_ref()
+                .map_or_else(Vec::new, |unrest| unrest.told.clone()),
             incidents: incidents::kept(&base.incidents),
             incident_count: base.incident_count,
             streaks: conditions::recalled_streaks(base),
@@ -182,6 +183,11 @@ impl Ledger {
             self.dirty = true;
         }
         self.dirty |= self.hooks.len() != rows_before;
+    }
+
+    #[must_use]
+    pub const fn target(&self) -> &WorkloadRef {
+        &self.target
     }
 
     /// `terminationGracePeriodSeconds` of the newest pod.

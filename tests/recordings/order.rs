@@ -107,7 +107,9 @@ fn lane(observation: &Observation, wide: bool) -> Lane {
     let resource = match observation {
         Observation::Pod(_) | Observation::PodGone(_) => Resource::Pods,
         Observation::Event(_) | Observation::Found(_) if wide => Resource::Events,
-        Observation::Event(event) | Observation::Found(event) => return format!("reason={}", event.reason.as_str()),
+        Observation::Event(event) | Observation::Found(event) => {
+            return format!("reason={}", event.reason.as_str());
+        }
         Observation::Node(_) | Observation::NodeGone { .. } => Resource::Nodes,
         Observation::Namespace { .. } | Observation::NamespaceGone { .. } => Resource::Namespaces,
         Observation::Owner(owner) | Observation::OwnerGone(owner) => owner.resource,

@@ -20,7 +20,11 @@ const REPLICA_SET_UID: Uid = Uid(0x4e5);
 pub enum Step {
     Pod(Box<PodSeen>),
     Gone(Box<PodSeen>),
-    Event { pod: Named, reason: EventReason, note: Note },
+    Event {
+        pod: Named,
+        reason: EventReason,
+        note: Note,
+    },
 }
 
 #[derive(Clone)]
@@ -57,7 +61,7 @@ pub fn steps(number: usize, plan: &PodPlan, truth: &mut Tallies) -> Vec<(Timesta
     };
     life.show(life.now, creating);
     for _ in 0..plan.post_start_failures {
-        life.post_start_fails();
+        life.post_start_fails(plan.fails_twice);
         life.now += f64::from(plan.pace);
         life.restart += 1;
     }
@@ -76,11 +80,21 @@ pub fn steps(number: usize, plan: &PodPlan, truth: &mut Tallies) -> Vec<(Timesta
 }
 
 impl Life<'_> {
-    /// The container starts, its postStart fails, and its preStop ends well.
-    fn post_start_fails(&mut self) {
+    /// The container starts, its postStart fails, and its preStop after it.
+    fn post_start_fails(&mut self, fails_twice: bool) {
         let started = self.now + 1.0;
         self.event(started + 0.5, EventReason::FailedPostStartHook, Note::None);
-        self.event(started + 0.501, EventReason::Killing, Note::FailedPostStartHook);
+        self.event(
+            started + 0.501,
+            EventReason::Killing,
+            Note::FailedPostStartHook,
+        );
+        if fails_twice {
+            self.event(started + 0.9, EventReason::FailedPreStopHook, Note::None);
+            self.truth.failed += 1;
+        } else {
+            self.truth.succeeded += 1;
+        }
         let end = self.end(started, started + 1.5, 143);
         self.last = Some(end);
         let state = StateSeen::Waiting {
@@ -89,7 +103,6 @@ impl Life<'_> {
         };
         self.show(started + 1.8, state);
         self.truth.failed += 1;
-        self.truth.succeeded += 1;
         self.now = started + 2.0;
     }
 
@@ -122,7 +135,10 @@ impl Life<'_> {
             grace_seconds: GRACE_SECONDS,
         });
         self.pod.generation = Some(2);
-        let state = self.pod.containers[0].status.clone().map(|status| status.state);
+        let state = self.pod.containers[0]
+            .status
+            .clone()
+            .map(|status| status.state);
         let running = state.unwrap_or(StateSeen::None);
         self.show(asked, running.clone());
         self.event(asked + 0.1, EventReason::Killing, Note::StoppingContainer);
@@ -151,9 +167,13 @@ impl Life<'_> {
             deadline: second(ended),
             grace_seconds: 0,
         });
-        let state = self.pod.containers[0].status.clone().map(|status| status.state);
+        let state = self.pod.containers[0]
+            .status
+            .clone()
+            .map(|status| status.state);
         self.show(ended + 0.5, state.unwrap_or(StateSeen::None));
-        self.steps.push((at(ended + 0.5), Step::Gone(Box::new(self.pod.clone()))));
+        self.steps
+            .push((at(ended + 0.6), Step::Gone(Box::new(self.pod.clone()))));
         self.truth.terminations += 1;
     }
 
@@ -174,7 +194,8 @@ impl Life<'_> {
             state,
             last: self.last.clone(),
         });
-        self.steps.push((at(seconds), Step::Pod(Box::new(self.pod.clone()))));
+        self.steps
+            .push((at(seconds), Step::Pod(Box::new(self.pod.clone()))));
     }
 
     fn event(&mut self, seconds: f64, reason: EventReason, note: Note) {
@@ -182,7 +203,8 @@ impl Life<'_> {
             name: self.pod.name.clone(),
             uid: self.pod.uid,
         };
-        self.steps.push((at(seconds), Step::Event { pod, reason, note }));
+        self.steps
+            .push((at(seconds), Step::Event { pod, reason, note }));
     }
 }
 
@@ -191,12 +213,16 @@ fn second(seconds: f64) -> Timestamp {
 }
 
 fn pod(number: usize, owner: Owner, starts: u32) -> PodSeen {
-    let suffixes = ["bcdfg", "hjklm", "npqrs", "tvwxz", "24567", "89bcd", "fghjk", "lmnpq"];
+    let suffixes = [
+        "bcdfg", "hjklm", "npqrs", "tvwxz", "24567", "89bcd", "fghjk", "lmnpq",
+    ];
     let number_bits = u128::try_from(number + 1).unwrap_or_default();
     PodSeen {
         namespace: "shop".into(),
         name: match owner {
-            Owner::Deployment => format!("{REPLICA_SET}-{}", suffixes[number % suffixes.len()]).into(),
+            Owner::Deployment => {
+                format!("{REPLICA_SET}-{}", suffixes[number % suffixes.len()]).into()
+            }
             Owner::None => format!("solo{number}").into(),
         },
         uid: Uid(number_bits.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
@@ -257,7 +283,13 @@ pub fn replica_set() -> Observation {
 }
 
 /// An Event of a kubelet, named by the time of its first occurrence.
-pub fn event(pod: &Named, reason: EventReason, note: Note, due: Timestamp, version: u64) -> EventSeen {
+pub fn event(
+    pod: &Named,
+    reason: EventReason,
+    note: Note,
+    due: Timestamp,
+    version: u64,
+) -> EventSeen {
     let whole = Timestamp::from_second(due.as_second()).ok();
     EventSeen {
         namespace: "shop".into(),

@@ -50,19 +50,31 @@ impl Replica {
         });
         let mut replica = Self {
             auditor,
-            cursors: log.iter().map(|(stream, lines)| (stream.clone(), lines.len())).collect(),
+            cursors: log
+                .iter()
+                .map(|(stream, lines)| (stream.clone(), lines.len()))
+                .collect(),
             lags: lags.collect(),
         };
         if let Some(renewed_at) = renewed_at {
-            replica.auditor.handle(now, Observation::Leader { renewed_at });
+            replica
+                .auditor
+                .handle(now, Observation::Leader { renewed_at });
         }
-        let order = [Resource::HookAudits, Resource::ReplicaSets, Resource::Pods, Resource::Events];
+        let order = [
+            Resource::HookAudits,
+            Resource::ReplicaSets,
+            Resource::Pods,
+            Resource::Events,
+        ];
         for resource in order {
             for stream in streams.iter().filter(|stream| stream.resource == resource) {
                 for observation in state.get(stream).into_iter().flatten() {
                     replica.auditor.handle(now, observation.clone());
                 }
-                replica.auditor.handle(now, Observation::Synced(stream.clone()));
+                replica
+                    .auditor
+                    .handle(now, Observation::Synced(stream.clone()));
             }
         }
         replica.drain();
@@ -86,13 +98,23 @@ impl Replica {
     }
 
     /// The watches of Events broke, and are listed again, in any order.
-    pub fn relist(&mut self, now: Timestamp, log: &Log, state: &BTreeMap<Stream, Vec<Observation>>) {
-        for (stream, lines) in log.iter().filter(|(stream, _)| stream.resource == Resource::Events) {
-            self.auditor.handle(now, Observation::Relist(stream.clone()));
+    pub fn relist(
+        &mut self,
+        now: Timestamp,
+        log: &Log,
+        state: &BTreeMap<Stream, Vec<Observation>>,
+    ) {
+        for (stream, lines) in log
+            .iter()
+            .filter(|(stream, _)| stream.resource == Resource::Events)
+        {
+            self.auditor
+                .handle(now, Observation::Relist(stream.clone()));
             for observation in state.get(stream).into_iter().flatten() {
                 self.auditor.handle(now, observation.clone());
             }
-            self.auditor.handle(now, Observation::Synced(stream.clone()));
+            self.auditor
+                .handle(now, Observation::Synced(stream.clone()));
             self.cursors.insert(stream.clone(), lines.len());
         }
         self.drain();
@@ -141,7 +163,12 @@ pub fn seen(audit: &HookAudit) -> Observation {
         namespace: audit.metadata.namespace.clone().unwrap_or_default().into(),
         name: audit.metadata.name.clone().unwrap_or_default().into(),
         uid: None,
-        resource_version: audit.metadata.resource_version.clone().unwrap_or_default().into(),
+        resource_version: audit
+            .metadata
+            .resource_version
+            .clone()
+            .unwrap_or_default()
+            .into(),
         target: ControllerRef {
             api_version: target.api_version.as_str().into(),
             kind: target.kind.as_str().into(),

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use hookaudit::api::HookAudit;
-use hookaudit::audit::observation::{EventReason, EventSeen, Note, Observation, Resource, Stream, Subject};
+use hookaudit::audit::observation::{
+    EventReason, EventSeen, Note, Observation, Resource, Stream, Subject,
+};
 use hookaudit::audit::snapshot::Workload;
 use jiff::{SignedDuration, Timestamp};
 
@@ -109,9 +111,8 @@ impl World {
             return;
         };
         self.led_until = Some(second);
-        let snapshot = leader.auditor.snapshot();
-        if second % WRITE_EVERY_SECONDS == 0 && snapshot.synced {
-            self.views = snapshot.workloads.clone();
+        if second % WRITE_EVERY_SECONDS == 0 && leader.auditor.is_synced() {
+            self.views.clone_from(&leader.auditor.snapshot().workloads);
         }
     }
 
@@ -161,12 +162,18 @@ impl World {
     }
 
     pub fn truth(&self) -> impl Iterator<Item = (String, Tallies)> + '_ {
-        self.truth.iter().map(|(name, truth)| (name.clone(), truth.clone()))
+        self.truth
+            .iter()
+            .map(|(name, truth)| (name.clone(), truth.clone()))
     }
 
     /// What the API holds.
     pub fn counted(&self, workload: &str) -> Tallies {
-        let Some(status) = self.audits.get(workload).and_then(|audit| audit.status.as_ref()) else {
+        let Some(status) = self
+            .audits
+            .get(workload)
+            .and_then(|audit| audit.status.as_ref())
+        else {
             return Tallies::default();
         };
         let mut tallies = Tallies::default();
@@ -178,14 +185,18 @@ impl World {
             tallies.unknown += count(hook.unknown);
             tallies.other += count(hook.cut_short) + count(hook.interrupted) + count(hook.skipped);
         }
-        tallies.terminations = status.terminations.as_ref().map_or(0, |ended| count(ended.total));
+        tallies.terminations = status
+            .terminations
+            .as_ref()
+            .map_or(0, |ended| count(ended.total));
         tallies
     }
 
+    /// The object tells of a gap; where there is none, no pod of it was ever seen.
     pub fn has_gap(&self, workload: &str) -> bool {
-        let status = self.audits.get(workload).and_then(|audit| audit.status.as_ref());
-        let observation = status.and_then(|status| status.observation.as_ref());
-        observation.is_some_and(|observation| observation.gap_count > 0)
+        self.audits
+            .get(workload)
+            .is_none_or(|audit| gap_count(audit) > 0)
     }
 
     pub fn story(&self) -> &str {
@@ -196,7 +207,14 @@ impl World {
         self.processes += 1;
         let state = self.state();
         let renewed_at = self.led_until.map(|second| at(f64::from(second)));
-        Replica::start(now, self.processes, renewed_at, &self.log, &state, self.lags)
+        Replica::start(
+            now,
+            self.processes,
+            renewed_at,
+            &self.log,
+            &state,
+            self.lags,
+        )
     }
 
     fn step(&mut self, due: Timestamp, step: Step) {
@@ -219,7 +237,8 @@ impl World {
         let version = self.next_version();
         let second = Timestamp::from_second(due.as_second()).expect("a second");
         let known = self.events.values_mut().find(|event| {
-            let of_pod = matches!(&event.subject, Subject::Pod { uid: Some(uid), .. } if *uid == pod.uid);
+            let of_pod =
+                matches!(&event.subject, Subject::Pod { uid: Some(uid), .. } if *uid == pod.uid);
             of_pod && event.reason == reason && event.note == note
         });
         let event = if let Some(event) = known {
@@ -243,8 +262,10 @@ impl World {
         let audit = written(view, self.version + 1);
         let name = audit.metadata.name.clone().unwrap_or_default();
         if let Some(stored) = self.audits.get(&name) {
-            let is_old = view.basis.report_version.as_deref() != stored.metadata.resource_version.as_deref();
-            if is_old || told(stored) == told(&audit) {
+            let is_old =
+                view.basis.report_version.as_deref() != stored.metadata.resource_version.as_deref();
+            let untold_gap = view.gap_matters && gap_count(&audit) > gap_count(stored);
+            if is_old || told(stored) == told(&audit) && !untold_gap {
                 return;
             }
         }
@@ -273,16 +294,36 @@ impl World {
     /// What a list tells now; Events by their names, not in the order of their versions.
     fn state(&self) -> BTreeMap<Stream, Vec<Observation>> {
         let mut state = BTreeMap::new();
-        state.insert(stream(Resource::HookAudits, None), self.audits.values().map(seen).collect());
-        state.insert(stream(Resource::ReplicaSets, None), vec![pods::replica_set()]);
-        state.insert(stream(Resource::Pods, None), self.pods.values().cloned().collect());
+        state.insert(
+            stream(Resource::HookAudits, None),
+            self.audits.values().map(seen).collect(),
+        );
+        state.insert(
+            stream(Resource::ReplicaSets, None),
+            vec![pods::replica_set()],
+        );
+        state.insert(
+            stream(Resource::Pods, None),
+            self.pods.values().cloned().collect(),
+        );
         for reason in REASONS {
-            let events = self.events.values().filter(|event| event.reason.as_str() == reason);
+            let events = self
+                .events
+                .values()
+                .filter(|event| event.reason.as_str() == reason);
             let events = events.map(|event| Observation::Event(Box::new(event.clone())));
             state.insert(stream(Resource::Events, Some(reason)), events.collect());
         }
         state
     }
+}
+
+fn gap_count(audit: &HookAudit) -> i64 {
+    let observation = audit
+        .status
+        .as_ref()
+        .and_then(|status| status.observation.as_ref());
+    observation.map_or(0, |observation| observation.gap_count)
 }
 
 /// What of a status is worth a write.
@@ -291,7 +332,8 @@ fn told(audit: &HookAudit) -> Option<hookaudit::api::HookAuditStatus> {
     status.account = None;
     status.observation = None;
     for condition in &mut status.conditions {
-        condition.last_transition_time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH);
+        condition.last_transition_time =
+            k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH);
     }
     Some(status)
 }

@@ -29,7 +29,10 @@ impl Resting {
         };
         Self {
             restarts: open.case.containers.iter().map(latest).collect(),
-            resumed: open.resumed.clone().filter(|resumed| !resumed.pod.is_blank()),
+            resumed: open
+                .resumed
+                .clone()
+                .filter(|resumed| !resumed.pod.is_blank()),
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::tally::{Move, Tally, lacking};
 use super::{Auditor, Open};
-use crate::audit::account::{Account, Marks, Resumed};
+use crate::audit::account::{Account, LineAccount, Marks, Resumed};
 use crate::audit::base::Base;
 use crate::audit::ledger::Ledger;
 use crate::audit::moment::seconds_after;
@@ -36,6 +36,7 @@ pub(super) struct ClosedPod {
     pub(super) pod: PodRef,
     pub(super) tally: Tally,
     pub(super) marks: Marks,
+    pub(super) lines: Vec<LineAccount>,
     until: Timestamp,
 }
 
@@ -66,8 +67,10 @@ impl Auditor {
         let until = seconds_after(self.now, KEPT_SECONDS);
         self.closed.remove(uid);
         self.closed.order.insert((until, uid));
+        let lines = open.all_lines();
         let closed = ClosedPod {
             workload,
+            lines,
             pod,
             tally: open.tally,
             marks: open.case.marks,
@@ -126,9 +129,14 @@ impl Auditor {
         };
         let newest = base.account.sequence;
         let is_told = |sequence: u64, at: Timestamp| {
-            if is_own { sequence <= newest } else { at <= account.at }
+            if is_own {
+                sequence <= newest
+            } else {
+                at <= account.at
+            }
         };
-        kept.incidents.retain(|(sequence, incident)| !is_told(*sequence, incident.at));
+        kept.incidents
+            .retain(|(sequence, incident)| !is_told(*sequence, incident.at));
         for (_, incident) in &kept.incidents {
             ledger.recall(incident.clone());
         }
@@ -146,6 +154,10 @@ impl Auditor {
             self.ledgers.listed.insert(pod.pod, workload);
         }
         kept.written = Some(Arc::new(base.written()));
+        if !self.was_synced {
+            // What the process before took in is in these tallies, or open in its account.
+            kept.marks.raise_to(&account.marks, |_| false);
+        }
         kept.account = account;
         self.ledgers.dirty.insert(workload);
         self.let_go(workload, is_own);
@@ -200,7 +212,9 @@ impl Auditor {
                     let covered = account.covers_termination(*uid, marks);
                     (!covered).then(|| Move::Settle(counted.verdict.clone()))
                 };
-                items.extend(lacking.map(|lacking| (counted.sequence, pod, Item::Termination(lacking))));
+                items.extend(
+                    lacking.map(|lacking| (counted.sequence, pod, Item::Termination(lacking))),
+                );
             }
         }
         items
@@ -233,7 +247,11 @@ impl Auditor {
             .pods_listed
             .iter()
             .filter(|uid| self.roster.get(**uid).is_none())
-            .filter(|uid| self.closed.get(**uid).is_some_and(|closed| covered(closed, **uid)))
+            .filter(|uid| {
+                self.closed
+                    .get(**uid)
+                    .is_some_and(|closed| covered(closed, **uid))
+            })
             .copied()
             .collect();
         for uid in over {
@@ -259,8 +277,12 @@ fn apply(ledger: &mut Ledger, now: Timestamp, pod: &PodRef, item: &Item) {
             let _told_before = ledger.settle_run(now, pod, before);
             ledger.amend_run(now, pod, before, after)
         }
-        Item::Termination(Move::Settle(termination)) => ledger.settle_termination(now, pod, termination),
-        Item::Termination(Move::Amend(before, after)) => ledger.amend_termination(now, pod, before, after),
+        Item::Termination(Move::Settle(termination)) => {
+            ledger.settle_termination(now, pod, termination)
+        }
+        Item::Termination(Move::Amend(before, after)) => {
+            ledger.amend_termination(now, pod, before, after)
+        }
         Item::Termination(Move::SettleAndAmend(before, after)) => {
             let _told_before = ledger.settle_termination(now, pod, before);
             ledger.amend_termination(now, pod, before, after)

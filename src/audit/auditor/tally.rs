@@ -123,7 +123,9 @@ impl Tally {
             };
             // In the order of the map, the last of each hook comes last.
             match account.runs.last_mut() {
-                Some(known) if known.container == *container && known.hook == *hook => *known = last,
+                Some(known) if known.container == *container && known.hook == *hook => {
+                    *known = last
+                }
                 _ => account.runs.push(last),
             }
         }
@@ -138,7 +140,6 @@ impl Tally {
             .termination
             .as_ref()
             .and_then(|counted| counted.verdict.result);
-        account.add(&self.told);
     }
 }
 

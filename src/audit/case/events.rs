@@ -151,7 +151,11 @@ impl EventLines {
             .iter()
             .filter(|line| fits(line.reason, line.note))
             .flat_map(|line| {
-                let occurrence = |(number, at)| Occurrence { at, line, is_told: number <= line.told };
+                let occurrence = |(number, at)| Occurrence {
+                    at,
+                    line,
+                    is_told: number <= line.told,
+                };
                 line.numbered().map(occurrence)
             })
             .collect();

@@ -118,8 +118,13 @@ impl WorkloadTable {
         namespace: &str,
         target: &'a WorkloadRef,
     ) -> impl Iterator<Item = WorkloadId> + 'a {
-        let names = self.symbols.get(namespace).zip(self.symbols.get(&target.name));
-        let named = names.into_iter().flat_map(|(namespace, name)| self.named(namespace, name));
+        let names = self
+            .symbols
+            .get(namespace)
+            .zip(self.symbols.get(&target.name));
+        let named = names
+            .into_iter()
+            .flat_map(|(namespace, name)| self.named(namespace, name));
         named.filter(|id| {
             self.resolve(*id).is_some_and(|row| {
                 *row.kind == *target.kind && group(row.api_version) == group(&target.api_version)

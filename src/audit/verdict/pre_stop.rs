@@ -64,7 +64,9 @@ impl Delivery<'_> {
         let grace = grace::effective(self.view, self.container, self.kill);
         let mut run = skipped::blank(self.container, self.spec, self.life);
         let attempt = u32::try_from(self.attempt).unwrap_or(u32::MAX);
-        run.attempt = attempt.saturating_add(self.life.told_attempts).saturating_add(1);
+        run.attempt = attempt
+            .saturating_add(self.life.told_attempts)
+            .saturating_add(1);
         run.attempt_reason = self.repeats();
         run.started_at = Some(self.kill.at.earliest);
         run.grace_seconds = grace.map(|grace| grace.seconds);
@@ -96,6 +98,8 @@ impl Delivery<'_> {
                 .push("the container had ended before the stop began".into());
         } else if let Some(failure) = self.kill.failure {
             self.failed(grace, failure, run);
+        } else if self.view.case.is_unseen {
+            self.open_or_unknown(true, run);
         } else if let Some(next) = self.life.kills.get(self.attempt + 1) {
             self.superseded(next, run);
         } else if let (Handler::Sleep, Some(seconds)) = (self.spec.handler, self.spec.sleep_seconds)

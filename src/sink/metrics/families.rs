@@ -217,7 +217,9 @@ fn ever_counted(workload: &Workload, ledger: &HookLedger, outcome: Outcome) -> u
         Outcome::Failed | Outcome::Overran | Outcome::CutShort | Outcome::Interrupted
     );
     match &workload.basis.written {
-        Some(written) if !has_event => written.ever_counted(&ledger.container, ledger.hook, outcome),
+        Some(written) if !has_event => {
+            written.ever_counted(&ledger.container, ledger.hook, outcome)
+        }
         _ => ledger.ever_counted(outcome),
     }
 }

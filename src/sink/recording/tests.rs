@@ -5,8 +5,8 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
 use super::*;
-use crate::audit::observation::Resource;
 use crate::audit::observation::Observation;
+use crate::audit::observation::Resource;
 use crate::redact::DigestKey;
 use crate::source::recording::{Entry, Recording};
 use crate::source::translate::Translator;

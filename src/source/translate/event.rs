@@ -39,7 +39,9 @@ pub(super) fn seen(event: &Event, reading: &mut Reading) -> Option<EventSeen> {
         note: note(event, reason, reading),
         named_at: named_at(&name, first_at.or(created_at)),
         // An opaque text by contract, a number in every API server; what is none is never compared.
-        resource_version: version.and_then(|version| version.parse().ok()).unwrap_or(0),
+        resource_version: version
+            .and_then(|version| version.parse().ok())
+            .unwrap_or(0),
         namespace,
         name,
         reason,

@@ -54,7 +54,10 @@ fn what_is_harmless_unknown_or_a_cascade_turns_nothing_false() {
         let mut ledger = ledger();
         ledger.settle_run(at(10), &pod(1), &run);
         assert_eq!(condition(&mut ledger, at(11), Healthy).0, True);
-        assert_eq!(ledger.view(at(11), 1, Basis::default()).hooks[0].count(run.outcome), 1);
+        assert_eq!(
+            ledger.view(at(11), 1, Basis::default()).hooks[0].count(run.outcome),
+            1
+        );
     }
 }
 
@@ -120,7 +123,12 @@ fn an_amendment_to_a_harmless_verdict_takes_the_failure_back() {
         condition(&mut ledger, at(21), PreStopHealthy),
         (True, "Succeeding", at(20))
     );
-    assert!(ledger.view(at(22), 2, Basis::default()).incidents.is_empty());
+    assert!(
+        ledger
+            .view(at(22), 2, Basis::default())
+            .incidents
+            .is_empty()
+    );
     assert_eq!(ledger.view(at(22), 2, Basis::default()).incident_count, 0);
 }
 
@@ -286,7 +294,10 @@ fn a_failure_older_than_a_day_is_counted_but_turns_nothing_false() {
         condition(&mut ledger, now, PreStopHealthy),
         (True, "NotObserved", at(0))
     );
-    assert_eq!(ledger.view(now, 1, Basis::default()).hooks[0].count(Outcome::Failed), 1);
+    assert_eq!(
+        ledger.view(now, 1, Basis::default()).hooks[0].count(Outcome::Failed),
+        1
+    );
     assert_eq!(ledger.view(now, 1, Basis::default()).incident_count, 1);
 }
 

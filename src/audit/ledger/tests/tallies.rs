@@ -95,7 +95,10 @@ fn a_running_run_is_not_counted_and_a_second_attempt_is_a_duplicate() {
     let mut again = pre_stop(Outcome::Succeeded, 1);
     again.attempt = 2;
     ledger.settle_run(at(11), &pod(1), &again);
-    assert_eq!(ledger.view(at(11), 2, Basis::default()).hooks[0].duplicates, 1);
+    assert_eq!(
+        ledger.view(at(11), 2, Basis::default()).hooks[0].duplicates,
+        1
+    );
 }
 
 #[test]
@@ -107,7 +110,10 @@ fn the_longest_run_is_rounded_up_and_ignores_runs_that_did_not_take_place() {
     let mut skipped = pre_stop(Outcome::Skipped, 1);
     skipped.duration = Interval::between_seconds(0.0, 50.0);
     ledger.settle_run(at(10), &pod(2), &skipped);
-    assert_eq!(ledger.view(at(11), 1, Basis::default()).hooks[0].longest_seconds, Some(3));
+    assert_eq!(
+        ledger.view(at(11), 1, Basis::default()).hooks[0].longest_seconds,
+        Some(3)
+    );
 }
 
 #[test]
@@ -193,7 +199,10 @@ fn the_view_is_the_same_one_until_something_changes() {
     ledger.set_active(at(7), vec![terminating(1, Cause::PreStop)]);
     ledger.handle_timeout(at(8));
     assert!(!ledger.is_dirty());
-    assert!(Arc::ptr_eq(&first, &ledger.view(at(9), 5, Basis::default())));
+    assert!(Arc::ptr_eq(
+        &first,
+        &ledger.view(at(9), 5, Basis::default())
+    ));
     ledger.set_pods(4);
     let second = ledger.view(at(10), 6, Basis::default());
     assert_eq!((first.revision, second.revision), (4, 6));

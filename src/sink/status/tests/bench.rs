@@ -73,11 +73,12 @@ impl Bench {
         let mut has_news = false;
         for workload in &mut self.workloads {
             let (namespace, name) = crate::api::key_of(workload);
-            let path = format!(
-                "/apis/hookaudit.io/v1alpha1/namespaces/{namespace}/hookaudits/{name}"
-            );
+            let path =
+                format!("/apis/hookaudit.io/v1alpha1/namespaces/{namespace}/hookaudits/{name}");
             let object = self.api.object(&path).unwrap_or_default();
-            let version = object["metadata"]["resourceVersion"].as_str().map(Box::from);
+            let version = object["metadata"]["resourceVersion"]
+                .as_str()
+                .map(Box::from);
             has_news |= workload.basis.report_version != version;
             workload.basis.report_version = version;
         }
