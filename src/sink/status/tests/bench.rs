@@ -3,8 +3,8 @@
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use hookaudit_testkit::api_server::ApiServer;
 use crate::sink::status::*;
+use hookaudit_testkit::api_server::ApiServer;
 
 /// A writer that runs in paused time against the API server in this process.
 pub(super) struct Bench {
