@@ -82,7 +82,7 @@ impl Translator {
         Self { key }
     }
 
-    /// Decodes and translates one object of a watched resource; a Lease tells nothing.
+    /// Decodes and translates one object.
     #[must_use]
     pub fn object(&self, resource: Resource, presence: Presence, json: &str) -> Translation {
         let decoded = match resource {
@@ -97,7 +97,7 @@ impl Translator {
             Resource::HookAudits => {
                 decode(json).map(|report| self.report(&report, presence).with_status(json))
             }
-            Resource::Leases => Some(Translation::nothing(resource)),
+            Resource::Leases => decode(json).map(|lease| Self::lease(&lease)),
         };
         decoded.unwrap_or_else(|| Translation::unusable(resource, "object"))
     }
@@ -173,6 +173,15 @@ impl Translator {
                 Presence::Gone => Observation::OwnerGone(seen),
             }),
         )
+    }
+
+    /// Of the election only the time of its last renewal matters to what was seen.
+    fn lease(lease: &wire::Lease) -> Translation {
+        let mut reading = Reading::default();
+        let spec = reading.record(&lease.spec, "spec");
+        let renewed_at = reading.copied(&spec.renew_time, "spec.renewTime");
+        let leader = renewed_at.map(|renewed_at| Observation::Leader { renewed_at });
+        reading.translation(Resource::Leases, leader)
     }
 
     #[must_use]

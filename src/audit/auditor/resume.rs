@@ -1,11 +1,14 @@
 //! What happened while nothing watched: Events of pods that are gone, and the gap itself.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::cases::Open;
 use super::{Auditor, OPEN_CASE_SECONDS};
 use crate::audit::account::born_at;
 use crate::audit::case::Case;
+use crate::audit::case::instance::Instance;
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{
     ContainerSeen, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen, Resource, RestartPolicy,
@@ -68,9 +71,35 @@ impl Auditor {
         self.gaps.record(gap.clone());
         self.not_watched = Some(gap);
         let all: Vec<WorkloadId> = self.ledgers.kept.keys().copied().collect();
+        let started = self.started_unseen();
         for workload in all {
             self.tell_gap(workload);
+            if let Some(kept) = self.ledgers.kept.get_mut(&workload)
+                && started.contains(&workload)
+            {
+                kept.ledger.gaps_matter();
+            }
         }
+    }
+
+    /// Workloads of which a container started in the gap: its postStart was not seen.
+    fn started_unseen(&self) -> BTreeSet<WorkloadId> {
+        const SHOWN_LATE_SECONDS: i64 = 60;
+        let started = |open: &Open| {
+            let kept = self.ledgers.kept.get(&open.workload?)?;
+            let since = seconds_after(kept.account.at, -SHOWN_LATE_SECONDS);
+            let mut instances = open
+                .case
+                .containers
+                .iter()
+                .filter(|container| container.post_start.is_some())
+                .flat_map(|container| &container.instances.all);
+            let is_unseen = |instance: &Instance| {
+                instance.preexisting && instance.started_at.is_some_and(|at| at >= since)
+            };
+            instances.any(is_unseen).then_some(open.workload?)
+        };
+        self.cases.values().filter_map(started).collect()
     }
 
     /// Tells a workload of the time before this process watched, as far as its status does not cover it.

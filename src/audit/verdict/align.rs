@@ -213,7 +213,11 @@ fn places<'a>(
             .or_else(|| all().rev().find(|place| can_hold(place) && is_new(place)))
             .or_else(|| all().find(|place| can_hold(place) && !taken(place)))
             .or_else(|| all().rev().find(can_hold))
-            .or_else(|| next_unshown(lives, occurrence))
+            .or_else(|| {
+                let last = lives.len() - 1;
+                let is_taken = placed.iter().any(|(other, _)| *other == last);
+                is_taken.then(|| next_unshown(lives, occurrence)).flatten()
+            })
             .or_else(|| {
                 (from..lives.len())
                     .rev()
@@ -227,8 +231,8 @@ fn places<'a>(
     placed
 }
 
-/// A postStart runs only in an instance that starts: one that fails after the last instance ended tells of
-/// one that no status shows yet.
+/// A postStart runs once in an instance: one that fails again after the last instance ended tells of one
+/// that no status shows yet.
 fn next_unshown(lives: &mut Vec<Life>, occurrence: &Occurrence<'_>) -> Option<usize> {
     let of_post_start = occurrence.line.reason == EventReason::FailedPostStartHook
         || occurrence.line.note == Note::FailedPostStartHook;
@@ -249,39 +253,74 @@ fn begun_by(life: &Life, at: Moment) -> bool {
         .is_none_or(|started| started.earliest <= at.latest)
 }
 
-/// A failure belongs to the latest stop begun before it that has none; without any `Killing` it tells
-/// of a stop whose own Event was lost.
+/// A failure belongs to the first stop begun before it that has none, of a container that did not end long
+/// before; without any such `Killing` it tells of a stop whose own Event was lost, or comes later.
 fn place_pre_stop_failures(
     lives: &mut Vec<Life>,
     failures: &[Occurrence<'_>],
     counted: Option<u32>,
 ) {
     for failure in failures {
-        let mut kills: Vec<&mut Kill> = lives
-            .iter_mut()
-            .flat_map(|life| life.kills.iter_mut())
-            .collect();
-        kills.sort_by_key(|kill| kill.at);
-        let begun = |kill: &Kill| kill.at.earliest <= failure.at.latest;
-        let next_of = |place: usize, kills: &[&mut Kill]| kills.get(place + 1).map(|kill| kill.at);
-        let place = (0..kills.len()).find(|place| {
-            let before_next =
-                next_of(*place, &kills).is_none_or(|next| failure.at.earliest <= next.latest);
-            begun(kills[*place]) && kills[*place].failure.is_none() && before_next
-        });
-        if let Some(place) = place {
-            kills[place].failure = Some(failure.at);
-        } else if !kills.iter().any(|kill| begun(kill)) {
+        let at = failure.at;
+        if let Some((life, kill)) = free_kill(lives, at, |life| !is_long_over(life, at)) {
+            lives[life].kills[kill].failure = Some(at);
+        } else if !any_begun(lives, at) || is_of_another(lives, at) {
             let lost = places(lives, std::slice::from_ref(failure), counted);
             if let Some((place, _)) = lost.first() {
-                let note = Note::StoppingContainer;
                 lives[*place].kills.push(Kill {
-                    at: failure.at,
-                    note,
+                    at,
+                    note: Note::StoppingContainer,
                     event: None,
-                    failure: Some(failure.at),
+                    failure: Some(at),
                 });
             }
+        } else if let Some((life, kill)) = free_kill(lives, at, |_| true) {
+            lives[life].kills[kill].failure = Some(at);
         }
     }
+}
+
+/// The first stop without a failure, by time, that began before `at` and the next of which did not.
+fn free_kill(
+    lives: &[Life],
+    at: Moment,
+    can_fail: impl Fn(&Life) -> bool,
+) -> Option<(usize, usize)> {
+    let mut kills: Vec<(Moment, usize, usize)> = Vec::new();
+    for (place, life) in lives.iter().enumerate() {
+        let own = life.kills.iter().enumerate();
+        kills.extend(own.map(|(number, kill)| (kill.at, place, number)));
+    }
+    kills.sort_unstable();
+    let fits = |number: &usize| {
+        let (begun_at, place, kill) = kills[*number];
+        let next = kills.get(number + 1).map(|(next, ..)| *next);
+        begun_at.earliest <= at.latest
+            && next.is_none_or(|next| at.earliest <= next.latest)
+            && lives[place].kills[kill].failure.is_none()
+            && can_fail(&lives[place])
+    };
+    let number = (0..kills.len()).find(fits)?;
+    let (_, place, kill) = kills[number];
+    Some((place, kill))
+}
+
+fn any_begun(lives: &[Life], at: Moment) -> bool {
+    let mut kills = lives.iter().flat_map(|life| &life.kills);
+    kills.any(|kill| kill.at.earliest <= at.latest)
+}
+
+/// An instance runs whose stop is not known to have begun: the failure is of that stop.
+fn is_of_another(lives: &[Life], at: Moment) -> bool {
+    lives.last().is_some_and(|last| {
+        let begun = last.kills.iter().any(|kill| kill.at.earliest <= at.latest);
+        !begun && last.can_hold(at, None)
+    })
+}
+
+/// A hook of it would have ended with it, or moments later.
+fn is_long_over(life: &Life, at: Moment) -> bool {
+    const LATER_SECONDS: i64 = 5;
+    let finished = life.instance.finished();
+    finished.is_some_and(|finished| finished.plus_seconds(LATER_SECONDS).is_before(at))
 }
