@@ -2,13 +2,14 @@
 //!
 //! - `attribution`: whose pod it is.
 //! - `pods`: what a pod's own stream does to the roster and to cases.
-//! - `events`: which case an Event belongs to, and which wait for theirs.
+//! - `events`: which case an Event belongs to. `early`: those that wait for theirs.
 //! - `cases`: a case judged, settled, amended, closed.
 //! - `reports`: what `HookAudit`s on the API tell.
 //! - `ledgers`: what stays per workload, and the snapshot of it.
 
 mod attribution;
 mod cases;
+mod early;
 mod events;
 mod ledgers;
 mod pods;
@@ -27,7 +28,7 @@ use super::gap::Gaps;
 use super::moment::{seconds, seconds_after};
 use super::nodes::Nodes;
 use super::observation::{
-    EventReason, EventSeen, Note, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
+    EventSeen, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
 };
 use super::owners::{Owners, WorkloadId};
 use super::record::{Gap, Incident, PodReport, WorkloadRef};
@@ -35,7 +36,7 @@ use super::roster::Roster;
 use super::snapshot::{Snapshot, Workload};
 use super::verdict::SETTLE_SECONDS;
 use cases::Open;
-use events::Early;
+use early::EarlyEvents;
 use ledgers::Ledgers;
 use pods::Resting;
 
@@ -91,8 +92,7 @@ pub struct Auditor {
     terminating_namespaces: BTreeMap<Box<str>, Option<Timestamp>>,
     cases: BTreeMap<Uid, Open>,
     resting: BTreeMap<Uid, Resting>,
-    early: BTreeMap<Uid, Early>,
-    early_count: usize,
+    early: EarlyEvents,
     /// A static pod's Events carry the uid of its manifest.
     mirrors: BTreeMap<Uid, Uid>,
     ledgers: Ledgers,
@@ -107,10 +107,11 @@ pub struct Auditor {
 }
 
 /// What a timer fires for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Case(Uid),
-    Early(Uid),
+    /// Events of this namespace about this pod waited long enough.
+    Early(Box<str>, Uid),
     /// A pod's owner was not seen in time.
     Pending(Uid),
     Ledger(WorkloadId),
@@ -144,8 +145,7 @@ impl Auditor {
             terminating_namespaces: BTreeMap::new(),
             cases: BTreeMap::new(),
             resting: BTreeMap::new(),
-            early: BTreeMap::new(),
-            early_count: 0,
+            early: EarlyEvents::default(),
             mirrors: BTreeMap::new(),
             ledgers: Ledgers::default(),
             pending: BTreeMap::new(),
@@ -203,13 +203,15 @@ impl Auditor {
 
     /// Fires every deadline due by `now`.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        while let Some((due, timer)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
-            self.timers.remove(&(due, timer));
+        while self.timers.first().is_some_and(|(due, _)| *due <= now) {
+            let Some((due, timer)) = self.timers.pop_first() else {
+                break;
+            };
             self.ledgers.outdate();
             self.now = self.now.max(due);
             match timer {
                 Timer::Case(uid) => self.touch(uid),
-                Timer::Early(uid) => self.early_expired(uid),
+                Timer::Early(namespace, uid) => self.early_expired(&namespace, uid),
                 Timer::Pending(uid) => self.attribute_now(uid),
                 Timer::Ledger(id) => self.ledger_timeout(id),
             }
@@ -326,21 +328,6 @@ impl Auditor {
             .collect();
         for uid in uids {
             self.touch(uid);
-        }
-    }
-
-    fn node_event(&mut self, name: &str, event: &EventSeen) {
-        let at = event
-            .named_at
-            .filter(|_| event.count == 1)
-            .or(event.last_at)
-            .or(event.first_at);
-        let Some(at) = at else { return };
-        let starts = event.reason == EventReason::Starting && event.note == Note::StartingKubelet;
-        if starts && event.from_kubelet && self.nodes.kubelet_started(name, at) {
-            self.touch_node(name);
-        } else if event.reason == EventReason::Shutdown {
-            self.nodes.shutdown(name, at);
         }
     }
 }

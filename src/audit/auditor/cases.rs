@@ -8,7 +8,7 @@ use super::pods::{Resting, is_quiet};
 use super::{Auditor, Timer, Transition};
 use crate::audit::case::{Case, Shown};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{ControllerRef, Uid};
+use crate::audit::observation::{ControllerRef, EventReason, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{PodRef, PodReport, Run, Termination};
 use crate::audit::verdict::{self, Judgement, Limits, SETTLE_SECONDS, World};
@@ -34,6 +34,8 @@ pub(super) struct Open {
     timer: Option<Timestamp>,
     lookups: u32,
     next_lookup_at: Option<Timestamp>,
+    /// Events taken in and refused later, by reason.
+    refused: BTreeMap<EventReason, usize>,
 }
 
 /// What names a run within its pod: container, hook, restart, attempt.
@@ -56,6 +58,7 @@ impl Open {
             timer: None,
             lookups: 0,
             next_lookup_at: None,
+            refused: BTreeMap::new(),
         }
     }
 }
@@ -113,6 +116,7 @@ impl Auditor {
             .terminating_namespaces
             .contains_key(&open.case.namespace);
         let pod = self.pod_ref(&open);
+        self.count_refused(&mut open, &judgement);
         if self.is_synced() {
             if let Some(workload) = open.workload {
                 self.settle(workload, &pod, &mut open, &judgement);
@@ -158,6 +162,9 @@ impl Auditor {
             }
             open.settled.insert(key(run), run.clone());
         }
+        let case = &open.case;
+        open.settled
+            .retain(|(container, _, restart, _), _| case.is_kept(container, *restart));
         if let Some(termination) = judgement
             .termination
             .as_ref()
@@ -176,6 +183,21 @@ impl Auditor {
                 Some(_) => return,
             }
             open.termination = Some(termination.clone());
+        }
+    }
+
+    /// What is refused by what the pod shows later counts once.
+    fn count_refused(&mut self, open: &mut Open, judgement: &Judgement) {
+        let mut refused: BTreeMap<EventReason, usize> = BTreeMap::new();
+        for reason in &judgement.refused {
+            *refused.entry(*reason).or_default() += 1;
+        }
+        for (reason, count) in refused {
+            let known = open.refused.entry(reason).or_default();
+            for _ in *known..count {
+                self.count_reason(reason, "refused");
+            }
+            *known = count.max(*known);
         }
     }
 

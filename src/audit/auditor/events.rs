@@ -1,34 +1,24 @@
 //! Which case an Event belongs to, and which Events wait for theirs.
 
-use jiff::Timestamp;
-
+use super::early::Kept;
 use super::{Auditor, Timer, pod_uid};
-use crate::audit::case::Refusal;
 use crate::audit::case::events::Absorbed;
+use crate::audit::case::{AHEAD_SECONDS, Refusal};
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{EventReason, EventSeen, Note, Subject, Uid};
 use crate::audit::roster::Hooks;
 use crate::audit::verdict::SETTLE_SECONDS;
 
-/// Events that wait for a pod, over all pods.
-const EARLY_MAX: usize = 10_000;
-/// Events that wait for one pod.
-const EARLY_PER_POD_MAX: usize = 64;
-
-/// Events of a pod that has no case yet: its own stream will tell what they are about.
-#[derive(Debug)]
-pub(super) struct Early {
-    until: Timestamp,
-    events: Vec<EventSeen>,
-}
+/// Where Events about objects without a namespace stand.
+const NODE_EVENTS_NAMESPACE: &str = "default";
 
 impl Auditor {
     pub(super) fn event(&mut self, event: EventSeen) {
         match &event.subject {
             Subject::Node { name } => {
                 let name = name.clone();
-                self.node_event(&name, &event);
-                self.count_event(&event, "matched");
+                let result = self.node_event(&name, &event);
+                self.count_event(&event, result);
             }
             Subject::Pod { .. } => match pod_uid(&event) {
                 Some(uid) => self.pod_event(self.mirrors.get(&uid).copied().unwrap_or(uid), event),
@@ -40,9 +30,9 @@ impl Auditor {
 
     fn pod_event(&mut self, uid: Uid, event: EventSeen) {
         if let Some(open) = self.cases.get_mut(&uid) {
-            let absorbed = open.case.absorb_event(&event);
+            let absorbed = open.case.absorb_event(self.now, &event);
             self.count_absorbed(&event, absorbed);
-            if absorbed == Ok(Absorbed::Matched) {
+            if matches!(absorbed, Ok(Absorbed::Matched | Absorbed::Capped)) {
                 self.touch(uid);
             }
             return;
@@ -56,59 +46,76 @@ impl Auditor {
 
     /// An Event may come before the pod's own stream tells what it is about.
     fn keep_early(&mut self, uid: Uid, event: EventSeen) {
-        let now = self.now;
-        if self.early_count >= EARLY_MAX {
-            return self.count_event(&event, "dropped");
+        let namespace = event.namespace.clone();
+        let (reason, until) = (event.reason, seconds_after(self.now, SETTLE_SECONDS));
+        let (kept, given_up) = self.early.keep(uid, until, event);
+        for event in given_up {
+            self.count_reason(event.reason, "dropped");
         }
-        let until = seconds_after(now, SETTLE_SECONDS);
-        let early = self.early.entry(uid).or_insert_with(|| Early {
-            until,
-            events: Vec::new(),
-        });
-        if early
-            .events
-            .iter()
-            .any(|known| known.name == event.name && known.count >= event.count)
-        {
-            return self.count_event(&event, "repeated");
+        match kept {
+            Kept::Until(until) => {
+                self.timers.insert((until, Timer::Early(namespace, uid)));
+            }
+            Kept::Repeated => self.count_reason(reason, "repeated"),
+            Kept::Dropped => self.count_reason(reason, "dropped"),
         }
-        if early.events.len() >= EARLY_PER_POD_MAX {
-            return self.count_event(&event, "dropped");
-        }
-        early.events.push(event);
-        self.early_count += 1;
-        self.timers.insert((early.until, Timer::Early(uid)));
     }
 
     /// Hands a pod's early Events to its case.
     pub(super) fn take_early(&mut self, uid: Uid) {
-        let Some(early) = self.early.remove(&uid) else {
+        let Some(namespace) = self.cases.get(&uid).map(|open| open.case.namespace.clone()) else {
             return;
         };
-        self.timers.remove(&(early.until, Timer::Early(uid)));
-        self.early_count -= early.events.len();
-        for event in early.events {
+        let Some((until, events)) = self.early.take(&namespace, uid) else {
+            return;
+        };
+        self.timers.remove(&(until, Timer::Early(namespace, uid)));
+        for event in events {
             let Some(open) = self.cases.get_mut(&uid) else {
                 return;
             };
-            let absorbed = open.case.absorb_event(&event);
+            let absorbed = open.case.absorb_event(self.now, &event);
             self.count_absorbed(&event, absorbed);
         }
     }
 
-    pub(super) fn early_expired(&mut self, uid: Uid) {
-        let Some(early) = self.early.remove(&uid) else {
-            return;
-        };
-        self.early_count -= early.events.len();
-        for event in early.events {
+    pub(super) fn early_expired(&mut self, namespace: &str, uid: Uid) {
+        let waited = self.early.take(namespace, uid);
+        for event in waited.map_or_else(Vec::new, |(_, events)| events) {
             self.count_event(&event, "unmatched");
         }
+    }
+
+    /// Only who may create Events in `default` can tell of nodes, and nobody of one that is not there.
+    fn node_event(&mut self, name: &str, event: &EventSeen) -> &'static str {
+        let at = event
+            .named_at
+            .filter(|_| event.count == 1)
+            .or(event.last_at)
+            .or(event.first_at);
+        let Some(at) = at else { return "unmatched" };
+        let from_kubelet =
+            event.from_kubelet && event.host.as_deref().is_none_or(|host| host == name);
+        if &*event.namespace != NODE_EVENTS_NAMESPACE
+            || !from_kubelet
+            || at > seconds_after(self.now, AHEAD_SECONDS)
+            || !self.nodes.may_exist(name)
+        {
+            return "refused";
+        }
+        let starts = event.reason == EventReason::Starting && event.note == Note::StartingKubelet;
+        if starts && self.nodes.kubelet_started(name, at) {
+            self.touch_node(name);
+        } else if event.reason == EventReason::Shutdown {
+            self.nodes.shutdown(name, at);
+        }
+        "matched"
     }
 
     fn count_absorbed(&mut self, event: &EventSeen, absorbed: Result<Absorbed, Refusal>) {
         let result = match absorbed {
             Ok(Absorbed::Matched) => "matched",
+            Ok(Absorbed::Capped) => "capped",
             Ok(Absorbed::Repeated) => "repeated",
             Err(_) => "refused",
         };
@@ -116,10 +123,14 @@ impl Auditor {
     }
 
     fn count_event(&mut self, event: &EventSeen, result: &'static str) {
+        self.count_reason(event.reason, result);
+    }
+
+    pub(super) fn count_reason(&mut self, reason: EventReason, result: &'static str) {
         *self
             .counts
             .events
-            .entry((event.reason.as_str(), result))
+            .entry((reason.as_str(), result))
             .or_default() += 1;
     }
 }

@@ -51,7 +51,7 @@ impl Auditor {
         let matters = self.cases.contains_key(&pod.uid)
             || hooks != Hooks::None
             || pod.deletion.is_some()
-            || self.early.contains_key(&pod.uid);
+            || self.early.is_awaited(&pod.namespace, pod.uid);
         if matters {
             self.observe_case(pod, known.map(|(_, phase)| phase));
         }

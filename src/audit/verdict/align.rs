@@ -49,7 +49,11 @@ impl Life {
         self.started_event.or_else(|| self.instance.started())
     }
 
-    fn can_hold(&self, at: Moment, next: Option<&Self>) -> bool {
+    fn can_hold(&self, occurrence: &Occurrence<'_>, next: Option<&Self>) -> bool {
+        let at = occurrence.at;
+        if tells_of_post_start(occurrence) && self.has_passed_post_start() {
+            return false;
+        }
         let begun = self
             .started()
             .is_none_or(|started| started.earliest <= at.latest);
@@ -59,11 +63,40 @@ impl Life {
             .or_else(|| next.and_then(Self::started));
         begun && end.is_none_or(|end| end.latest >= at.earliest)
     }
+
+    /// A kubelet shows a container as running only after its postStart returned.
+    fn has_passed_post_start(&self) -> bool {
+        self.instance.running_seen_at.is_some() && !self.instance.post_start_error
+    }
 }
 
-/// Joins the instances of a container with its Events, ascending by restart.
+fn tells_of_post_start(occurrence: &Occurrence<'_>) -> bool {
+    occurrence.line.reason == EventReason::FailedPostStartHook
+        || occurrence.line.note == Note::FailedPostStartHook
+}
+
+/// Failures of postStart that fell on an instance which the pod's own status shows to have passed it. Those of
+/// instances that were forgotten are none.
+fn unfit(
+    lives: &[Life],
+    occurrences: &[Occurrence<'_>],
+    placed: &[(usize, Occurrence<'_>)],
+) -> Vec<EventReason> {
+    let from = lives.first().and_then(Life::started);
+    let unplaced = occurrences
+        .iter()
+        .filter(|occurrence| !placed.iter().any(|(_, other)| other == *occurrence));
+    unplaced
+        .filter(|occurrence| tells_of_post_start(occurrence))
+        .filter(|occurrence| from.is_none_or(|from| from.earliest <= occurrence.at.latest))
+        .map(|occurrence| occurrence.line.reason)
+        .collect()
+}
+
+/// Joins the instances of a container with its Events, ascending by restart. What no instance can be told by
+/// is refused.
 #[must_use]
-pub fn lives(container: &ContainerCase) -> Vec<Life> {
+pub fn lives(container: &ContainerCase, refused: &mut Vec<EventReason>) -> Vec<Life> {
     let mut lives: Vec<Life> = container
         .instances
         .all
@@ -75,11 +108,15 @@ pub fn lives(container: &ContainerCase) -> Vec<Life> {
         place_start(&mut lives, started.at);
     }
     let failures = container.events.of(EventReason::FailedPostStartHook);
-    for (place, failure) in places(&mut lives, &failures) {
+    let placed = places(&mut lives, &failures);
+    refused.extend(unfit(&lives, &failures, &placed));
+    for (place, failure) in placed {
         lives[place].post_start_failure.get_or_insert(failure.at);
     }
     let kills = container.events.of(EventReason::Killing);
-    for (place, kill) in places(&mut lives, &kills) {
+    let placed = places(&mut lives, &kills);
+    refused.extend(unfit(&lives, &kills, &placed));
+    for (place, kill) in placed {
         let (note, event) = (kill.line.note, Some(kill.line.name.clone()));
         lives[place].kills.push(Kill {
             at: kill.at,
@@ -118,7 +155,9 @@ fn place_start(lives: &mut Vec<Life>, at: Moment) {
         last.instance.has_ended() && end.is_none_or(|end| end.earliest <= at.latest)
     });
     if after_last {
-        let restart = lives.last().map_or(0, |last| last.instance.restart + 1);
+        let restart = lives
+            .last()
+            .map_or(0, |last| last.instance.restart.saturating_add(1));
         let mut life = Life::new(Instance::new(restart));
         life.started_event = Some(at);
         lives.push(life);
@@ -135,7 +174,7 @@ fn places<'a>(
     let mut placed: Vec<(usize, Occurrence<'a>)> = Vec::new();
     let mut from = 0;
     for occurrence in occurrences {
-        let can_hold = |place: &usize| lives[*place].can_hold(occurrence.at, lives.get(place + 1));
+        let can_hold = |place: &usize| lives[*place].can_hold(occurrence, lives.get(place + 1));
         // The next of its kind is the next instance's, unless there is none: then it is told again.
         let taken = |place: &usize| placed.iter().any(|(other, _)| other == place);
         let free = (from..lives.len()).find(|place| can_hold(place) && !taken(place));
@@ -144,7 +183,7 @@ fn places<'a>(
             .or_else(|| {
                 (from..lives.len())
                     .rev()
-                    .find(|place| begun_by(&lives[*place], occurrence.at))
+                    .find(|place| begun_by(&lives[*place], occurrence))
             });
         if let Some(place) = place {
             from = place;
@@ -154,9 +193,12 @@ fn places<'a>(
     placed
 }
 
-fn begun_by(life: &Life, at: Moment) -> bool {
+fn begun_by(life: &Life, occurrence: &Occurrence<'_>) -> bool {
+    if tells_of_post_start(occurrence) && life.has_passed_post_start() {
+        return false;
+    }
     life.started()
-        .is_none_or(|started| started.earliest <= at.latest)
+        .is_none_or(|started| started.earliest <= occurrence.at.latest)
 }
 
 /// A failure belongs to the latest stop begun before it that has none; without any `Killing` it tells
