@@ -9,6 +9,10 @@ use crate::audit::observation::{EventReason, EventSeen, Note, Subject, Uid};
 use crate::audit::roster::Hooks;
 use crate::audit::verdict::SETTLE_SECONDS;
 
+/// How long an Event waits for a change of a pod that is known and at rest: a kubelet shows nothing of a
+/// container while its preStop runs. A pod that runs on so long shows that it was not so.
+const HELD_SECONDS: i64 = 3600;
+
 /// Where Events about objects without a namespace stand.
 const NODE_EVENTS_NAMESPACE: &str = "default";
 
@@ -47,7 +51,13 @@ impl Auditor {
     /// An Event may come before the pod's own stream tells what it is about.
     fn keep_early(&mut self, uid: Uid, event: EventSeen) {
         let namespace = event.namespace.clone();
-        let (reason, until) = (event.reason, seconds_after(self.now, SETTLE_SECONDS));
+        let is_known = self.roster.get(uid).is_some();
+        let wait_seconds = if is_known {
+            HELD_SECONDS
+        } else {
+            SETTLE_SECONDS
+        };
+        let (reason, until) = (event.reason, seconds_after(self.now, wait_seconds));
         let (kept, given_up) = self.early.keep(uid, until, event);
         for event in given_up {
             self.count_reason(event.reason, "dropped");
@@ -80,9 +90,14 @@ impl Auditor {
     }
 
     pub(super) fn early_expired(&mut self, namespace: &str, uid: Uid) {
+        let result = if self.roster.get(uid).is_some() {
+            "refused"
+        } else {
+            "unmatched"
+        };
         let waited = self.early.take(namespace, uid);
         for event in waited.map_or_else(Vec::new, |(_, events)| events) {
-            self.count_event(&event, "unmatched");
+            self.count_event(&event, result);
         }
     }
 
