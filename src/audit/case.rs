@@ -247,6 +247,14 @@ impl Case {
         }
     }
 
+    /// Its latest status shows fewer restarts of a container than one before.
+    #[must_use]
+    pub fn went_back(&self) -> bool {
+        self.containers
+            .iter()
+            .any(|container| container.instances.went_back)
+    }
+
     /// The instance is still known; older ones are forgotten once nothing can change what was told of them.
     #[must_use]
     pub fn is_kept(&self, container: &str, restart: u32) -> bool {

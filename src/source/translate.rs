@@ -12,6 +12,9 @@ use super::wire::{
     self, ConditionStatus, ConditionType, Field, List, Metadata, Object, Record, TaintKey,
 };
 
+/// A group of 253 characters, a slash, and a version of 63.
+const NAME_MAX_BYTES: usize = 317;
+
 /// Whether an object is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
@@ -125,7 +128,7 @@ impl Translator {
     pub fn namespace(&self, namespace: &wire::Namespace, presence: Presence) -> Translation {
         let mut reading = Reading::default();
         let metadata = reading.record(&namespace.metadata, "metadata");
-        let name = reading.required(&metadata.name, "metadata.name");
+        let name = reading.name(&metadata.name, "metadata.name");
         let status = reading.record(&namespace.status, "status");
         let phase = reading.value(&status.phase, "status.phase");
         let terminating = phase.is_some_and(|phase| phase.as_ref() == "Terminating");
@@ -166,8 +169,8 @@ impl Translator {
             }
             Presence::Gone => {
                 let metadata = reading.record(&report.metadata, "metadata");
-                let namespace = reading.required(&metadata.namespace, "metadata.namespace");
-                let name = reading.required(&metadata.name, "metadata.name");
+                let namespace = reading.name(&metadata.namespace, "metadata.namespace");
+                let name = reading.name(&metadata.name, "metadata.name");
                 namespace
                     .zip(name)
                     .map(|(namespace, name)| Observation::ReportGone { namespace, name })
@@ -180,6 +183,11 @@ impl Translator {
 fn decode<T: Object>(json: &str) -> Option<T> {
     let record: Record<T> = serde_json::from_str(json).ok()?;
     (!record.is_wrong).then_some(record.value)
+}
+
+/// Whether a text can name an object, or a kind of them: it is shown to people and kept.
+fn is_name(text: &str) -> bool {
+    (1..=NAME_MAX_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Reads fields and notes those that could not be read.
@@ -205,6 +213,25 @@ impl Reading {
             self.defects.push(name);
         }
         field.get().cloned()
+    }
+
+    /// A name as the API validates those of objects; an owner's or an Event's subject can be anything.
+    fn name(&mut self, field: &Field<Box<str>>, name: &'static str) -> Option<Box<str>> {
+        let text = self.required(field, name)?;
+        let is_name = is_name(&text);
+        if !is_name {
+            self.defects.push(name);
+        }
+        is_name.then_some(text)
+    }
+
+    /// Seconds that cannot be less than none.
+    fn seconds(&mut self, field: &Field<i64>, name: &'static str) -> Option<i64> {
+        let seconds = self.copied(field, name)?;
+        if seconds < 0 {
+            self.defects.push(name);
+        }
+        (seconds >= 0).then_some(seconds)
     }
 
     fn record<'a, T>(&mut self, record: &'a Record<T>, name: &'static str) -> &'a T {
@@ -239,7 +266,7 @@ impl Reading {
 
 fn node_seen(node: &wire::Node, reading: &mut Reading) -> Option<NodeSeen> {
     let metadata = reading.record(&node.metadata, "metadata");
-    let name = reading.required(&metadata.name, "metadata.name")?;
+    let name = reading.name(&metadata.name, "metadata.name")?;
     let status = reading.record(&node.status, "status");
     let mut ready = NodeReady::Unknown;
     let mut ready_since = None;
@@ -274,8 +301,8 @@ fn owner_seen(resource: Resource, owner: &wire::Owner, reading: &mut Reading) ->
     let metadata = reading.record(&owner.metadata, "metadata");
     Some(OwnerSeen {
         resource,
-        namespace: reading.required(&metadata.namespace, "metadata.namespace")?,
-        name: reading.required(&metadata.name, "metadata.name")?,
+        namespace: reading.name(&metadata.namespace, "metadata.namespace")?,
+        name: reading.name(&metadata.name, "metadata.name")?,
         uid: reading.required(&metadata.uid, "metadata.uid")?,
         controller: controller(metadata, reading),
     })
@@ -286,24 +313,24 @@ fn report_seen(report: &wire::HookAudit, reading: &mut Reading) -> Option<Report
     let spec = reading.record(&report.spec, "spec");
     let target = reading.required(&spec.target_ref, "spec.targetRef")?;
     let thresholds = reading.record(&spec.thresholds, "spec.thresholds");
-    let mut seconds = |field| reading.copied(field, "spec.thresholds");
+    let mut seconds = |field| reading.seconds(field, "spec.thresholds");
     let thresholds = Thresholds {
         post_start_slow_seconds: seconds(&thresholds.post_start_slow_seconds),
         pre_stop_slow_percent: seconds(&thresholds.pre_stop_slow_percent),
         overdue_seconds: seconds(&thresholds.overdue_seconds),
     };
     Some(ReportSeen {
-        namespace: reading.required(&metadata.namespace, "metadata.namespace")?,
-        name: reading.required(&metadata.name, "metadata.name")?,
+        namespace: reading.name(&metadata.namespace, "metadata.namespace")?,
+        name: reading.name(&metadata.name, "metadata.name")?,
         uid: reading.copied(&metadata.uid, "metadata.uid"),
         resource_version: reading
             .value(&metadata.resource_version, "metadata.resourceVersion")
             .cloned()
             .unwrap_or_default(),
         target: ControllerRef {
-            api_version: reading.required(&target.api_version, "spec.targetRef.apiVersion")?,
-            kind: reading.required(&target.kind, "spec.targetRef.kind")?,
-            name: reading.required(&target.name, "spec.targetRef.name")?,
+            api_version: reading.name(&target.api_version, "spec.targetRef.apiVersion")?,
+            kind: reading.name(&target.kind, "spec.targetRef.kind")?,
+            name: reading.name(&target.name, "spec.targetRef.name")?,
             uid: None,
         },
         thresholds,
@@ -319,9 +346,9 @@ fn controller(metadata: &Metadata, reading: &mut Reading) -> Option<ControllerRe
     })?;
     let api_version = &reference.api_version;
     Some(ControllerRef {
-        api_version: reading.required(api_version, "metadata.ownerReferences.apiVersion")?,
-        kind: reading.required(&reference.kind, "metadata.ownerReferences.kind")?,
-        name: reading.required(&reference.name, "metadata.ownerReferences.name")?,
+        api_version: reading.name(api_version, "metadata.ownerReferences.apiVersion")?,
+        kind: reading.name(&reference.kind, "metadata.ownerReferences.kind")?,
+        name: reading.name(&reference.name, "metadata.ownerReferences.name")?,
         uid: reading.copied(&reference.uid, "metadata.ownerReferences.uid"),
     })
 }

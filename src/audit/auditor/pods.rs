@@ -3,7 +3,7 @@
 use super::{Auditor, Open};
 use crate::audit::case::instance::Seen;
 use crate::audit::case::{Case, ContainerCase, Shown};
-use crate::audit::observation::{Phase, PodSeen, Uid};
+use crate::audit::observation::{Phase, PodSeen, Resource, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::roster::{Hooks, Upserted};
 
@@ -112,6 +112,13 @@ impl Auditor {
         });
         open.workload = open.workload.or(workload);
         open.case.absorb_pod(now, seen, pod);
+        if open.case.went_back() {
+            let field = (
+                Resource::Pods.as_str(),
+                "status.containerStatuses.restartCount",
+            );
+            *self.counts.defects.entry(field).or_default() += 1;
+        }
         if let Some(resting) = resting {
             open.case.already_told(&resting.restarts);
         }

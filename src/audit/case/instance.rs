@@ -68,6 +68,8 @@ pub struct Instances {
     pub all: Vec<Instance>,
     /// The lowest restart that is still taken: older instances were forgotten.
     pub first_kept: u32,
+    /// The latest status showed fewer restarts than one before it.
+    pub went_back: bool,
 }
 
 impl Instances {
@@ -78,6 +80,8 @@ impl Instances {
     /// instance; while one runs or has ended for good, `lastState` is the one before.
     pub fn absorb(&mut self, now: Timestamp, seen: Seen, status: &ContainerStatusSeen) {
         let restart = status.restart_count;
+        let latest = self.all.last().map_or(0, |latest| latest.restart);
+        self.went_back = restart < latest.max(self.first_kept);
         if restart < self.first_kept {
             return;
         }
