@@ -115,6 +115,8 @@ enum Timer {
     /// A pod's owner was not seen in time.
     Pending(Uid),
     Ledger(WorkloadId),
+    /// Many pods of it start or stop: they are weighed together.
+    Active(WorkloadId),
 }
 
 /// What the core counts about its own work.
@@ -214,6 +216,7 @@ impl Auditor {
                 Timer::Early(namespace, uid) => self.early_expired(&namespace, uid),
                 Timer::Pending(uid) => self.attribute_now(uid),
                 Timer::Ledger(id) => self.ledger_timeout(id),
+                Timer::Active(id) => self.weigh_active(id),
             }
         }
         self.now = self.now.max(now);

@@ -25,102 +25,47 @@ fn no_secret_of_a_pod_event_or_owner_is_in_anything_that_the_operator_says() {
     install(&cluster);
     let namespace = cluster.namespace("secrets").unwrap();
     let recording = target("secrets.jsonl");
-    let flags = [
-        "--record",
-        recording.to_str().unwrap(),
-        "--log-level",
-        "debug",
-        "--report-scope",
-        "all",
-    ];
+    let file = recording.to_str().unwrap();
+    let flags = "--log-level debug --report-scope all --record".split(' ');
+    let flags: Vec<&str> = flags.chain([file]).collect();
     let (program, log) = (Path::new(PROGRAM), target("secrets.log"));
     let mut operator = Operator::start(program, cluster.kubeconfig(), &log, &flags).unwrap();
     operator.wait_until_ready(Duration::from_secs(60)).unwrap();
     plant(&namespace);
-    let reasons = || {
-        let path = "jsonpath={.items[*].status.incidents[*].type}";
-        namespace
-            .kubectl(&["get", "hookaudits", "-o", path])
-            .unwrap_or_default()
-    };
     wait_for(90, || {
-        let reasons = reasons();
-        reasons.contains("PreStopOverran") && reasons.contains("PostStartFailed")
+        let path = "jsonpath={.items[*].status.incidents[*].type}";
+        let told = namespace.kubectl(&["get", "hookaudits", "-o", path]);
+        let told = told.unwrap_or_default();
+        told.contains("PreStopOverran") && told.contains("PostStartFailed")
     });
-    let own_events = || written_events(&namespace);
-    wait_for(60, || own_events().contains("PreStopHookOverran"));
+    wait_for(60, || {
+        written_events(&namespace).contains("PreStopHookOverran")
+    });
 
     let mut said = Said::default();
-    said.take("events", own_events());
-    let audits = ["get", "hookaudits", "-o", "json", "--show-managed-fields"];
-    said.take("hookaudits", namespace.kubectl(&audits).unwrap());
-    for accept in ["text/plain", "application/openmetrics-text; version=1.0.0"] {
-        let (code, body) = operator.get_as("/metrics", accept).unwrap();
-        assert_eq!(code, 200);
-        assert!(body.contains("hookaudit_hook_runs_total{"), "{body}");
-        said.take(accept, body);
-    }
-    let (_, ready) = operator.get("/readyz?verbose").unwrap();
-    said.take("readyz", ready);
-    let kubeconfig = cluster.kubeconfig().to_str().unwrap();
-    let live = ["--kubeconfig", kubeconfig, "-n", namespace.name()];
-    for (what, pod, format) in [
-        ("why, live", "pod/db", "text"),
-        ("why, live, json", "pod/db", "json"),
-        ("why of incidents", "pod/web", "text"),
-        ("why of incidents, json", "pod/web", "json"),
-    ] {
-        said.take(
-            what,
-            printed(&[&["why", pod, "-o", format][..], &live].concat()),
-        );
-    }
+    said.live(&cluster, &namespace, &operator);
     let log = operator.log();
     assert!(log.contains("DEBUG"), "{log}");
     assert!(operator.stop().unwrap().success());
     said.take("log", log);
-    said.take("recording", std::fs::read_to_string(&recording).unwrap());
-    let file = recording.to_str().unwrap();
-    for format in ["table", "wide", "json", "yaml"] {
-        said.take(
-            &format!("replay -o {format}"),
-            printed(&["replay", file, "-o", format]),
-        );
-    }
-    for pod in ["pod/web", "pod/db"] {
-        for format in ["text", "json"] {
-            let words = [
-                "why",
-                pod,
-                "--recording",
-                file,
-                "-n",
-                namespace.name(),
-                "-o",
-                format,
-            ];
-            said.take(&format!("why {pod} -o {format}"), printed(&words));
-        }
-    }
+    said.recorded(&namespace, file);
 
-    // The search itself is tried: the pod's own name is found wherever pods are named.
+    // The search itself is tried: the pods' own names are found wherever pods are named.
     for what in [
         "events",
         "hookaudits",
         "recording",
         "replay -o json",
-        "why, live",
+        "live why pod/db -o text",
     ] {
+        let text = &said.0[what];
         assert!(
-            said.0[what].contains("web") || said.0[what].contains("db"),
-            "{what}"
+            text.contains("web") || text.contains("db"),
+            "{what}: {text}"
         );
     }
-    let leaks: Vec<String> = said
-        .0
-        .iter()
-        .flat_map(|(what, text)| leaks(what, text))
-        .collect();
+    let leaks = said.0.iter().flat_map(|(what, text)| leaks(what, text));
+    let leaks: Vec<String> = leaks.collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
@@ -132,6 +77,45 @@ impl Said {
     fn take(&mut self, place: &str, text: String) {
         assert!(!text.is_empty(), "{place} says nothing");
         self.0.insert(place.to_owned(), text);
+    }
+
+    /// The objects that it wrote, its admin port, and `why` of a pod that is there and of one that is gone.
+    fn live(&mut self, cluster: &Cluster, namespace: &Namespace<'_>, operator: &Operator) {
+        self.take("events", written_events(namespace));
+        let audits = ["get", "hookaudits", "-o", "json", "--show-managed-fields"];
+        self.take("hookaudits", namespace.kubectl(&audits).unwrap());
+        for accept in ["text/plain", "application/openmetrics-text; version=1.0.0"] {
+            let (code, body) = operator.get_as("/metrics", accept).unwrap();
+            assert_eq!(code, 200);
+            assert!(body.contains("hookaudit_hook_runs_total{"), "{body}");
+            self.take(accept, body);
+        }
+        self.take("readyz", operator.get("/readyz?verbose").unwrap().1);
+        let kubeconfig = cluster.kubeconfig().to_str().unwrap();
+        for pod in ["pod/db", "pod/web"] {
+            for format in ["text", "json"] {
+                let asked = ["why", pod, "-o", format];
+                let access = ["--kubeconfig", kubeconfig, "-n", namespace.name()];
+                let place = format!("live {}", asked.join(" "));
+                self.take(&place, printed(&[asked, access].concat()));
+            }
+        }
+    }
+
+    /// The recording, and every report on it.
+    fn recorded(&mut self, namespace: &Namespace<'_>, file: &str) {
+        self.take("recording", std::fs::read_to_string(file).unwrap());
+        for format in ["table", "wide", "json", "yaml"] {
+            let told = printed(&["replay", file, "-o", format]);
+            self.take(&format!("replay -o {format}"), told);
+        }
+        for pod in ["pod/db", "pod/web"] {
+            for format in ["text", "json"] {
+                let asked = ["why", pod, "-o", format];
+                let source = ["--recording", file, "-n", namespace.name()];
+                self.take(&asked.join(" "), printed(&[asked, source].concat()));
+            }
+        }
     }
 }
 

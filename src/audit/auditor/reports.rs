@@ -87,6 +87,9 @@ impl Auditor {
         if let Some(timer) = kept.timer {
             self.timers.remove(&(timer, Timer::Ledger(workload)));
         }
+        if let Some(due) = kept.active_due {
+            self.timers.remove(&(due, Timer::Active(workload)));
+        }
         self.ledgers.dirty.remove(&workload);
         if self
             .ledgers

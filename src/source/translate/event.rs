@@ -48,18 +48,18 @@ pub(super) fn seen(event: &Event, reading: &mut Reading) -> Option<EventSeen> {
         last_at: last_at.or(last_of_series),
         created_at,
         warning: event_type == Some(EventType::Warning),
-        host: node(host.or(instance), from_kubelet, reading),
+        host: node(host.or(instance).map(AsRef::as_ref), from_kubelet, reading),
         from_kubelet,
     })
 }
 
 /// The node that an Event says it comes from. Others than a kubelet write there what they like.
-fn node(host: Option<&Box<str>>, from_kubelet: bool, reading: &mut Reading) -> Option<Box<str>> {
+fn node(host: Option<&str>, from_kubelet: bool, reading: &mut Reading) -> Option<Box<str>> {
     let host = host.filter(|host| !host.is_empty())?;
     if !is_name(host) && from_kubelet {
         reading.defects.push("source.host");
     }
-    is_name(host).then(|| host.clone())
+    is_name(host).then(|| host.into())
 }
 
 fn subject(event: &Event, namespace: &str, reading: &mut Reading) -> Subject {
