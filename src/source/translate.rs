@@ -330,11 +330,19 @@ fn report_seen(report: &wire::HookAudit, reading: &mut Reading) -> Option<Report
         target: ControllerRef {
             api_version: reading.name(&target.api_version, "spec.targetRef.apiVersion")?,
             kind: reading.name(&target.kind, "spec.targetRef.kind")?,
-            name: reading.name(&target.name, "spec.targetRef.name")?,
+            name: target_name(&target.name, reading)?,
             uid: None,
         },
         thresholds,
     })
+}
+
+/// Empty for pods without a controller, which have one report together.
+fn target_name(name: &Field<Box<str>>, reading: &mut Reading) -> Option<Box<str>> {
+    match name.get() {
+        Some(empty) if empty.is_empty() => Some(empty.clone()),
+        _ => reading.name(name, "spec.targetRef.name"),
+    }
 }
 
 /// The owner reference with `controller: true`.

@@ -2,11 +2,12 @@
 //! tallies are right in the end.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![allow(clippy::print_stdout, reason = "figures are for people")]
 
 mod api;
 mod pods;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Api, Told};
@@ -18,7 +19,7 @@ use hookaudit::sink::status::{Reports, StatusCounters, StatusSettings, StatusWri
 use jiff::Timestamp;
 use peak_alloc::PeakAlloc;
 use pods::{Pod, moment};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 /// The allocator counts for the whole process, so one test measures at a time.
-static ALONE: Mutex<()> = Mutex::new(());
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 const FAILING: u32 = 10_000;
 const QUIET_WORKLOADS: u32 = 2_000;
@@ -201,7 +202,7 @@ fn assert_worst_first(bench: &Bench, workloads: u32, failed_at: Instant) {
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_pods_of_twenty_workloads_fail_at_once() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = ALONE.lock().await;
     let (bench, per_pod, failed_at) = flood(20).await;
     assert!(per_pod <= PEAK_BYTES_PER_POD_MAX, "{per_pod} bytes per pod");
     assert_within_budget(&bench);
@@ -218,7 +219,7 @@ async fn ten_thousand_pods_of_twenty_workloads_fail_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_pods_of_one_workload_fail_at_once() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = ALONE.lock().await;
     let (bench, per_pod, failed_at) = flood(1).await;
     assert!(per_pod <= PEAK_BYTES_PER_POD_MAX, "{per_pod} bytes per pod");
     assert_within_budget(&bench);
@@ -234,7 +235,7 @@ async fn ten_thousand_pods_of_one_workload_fail_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_thousand_events_on_one_pod() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = ALONE.lock().await;
     for names in [1, EVENTS] {
         let mut bench = Bench::start();
         bench.hand_in(pods::owner("one"));

@@ -18,7 +18,7 @@ fn uid(kind: u128, name: &str) -> Uid {
     let digits = name
         .bytes()
         .fold(0_u128, |sum, byte| sum * 131 + u128::from(byte));
-    Uid(kind << 120 | digits % (1 << 120))
+    Uid((kind << 120) | (digits % (1 << 120)))
 }
 
 /// The ReplicaSet of a Deployment.
@@ -66,7 +66,7 @@ impl Pod {
         let name = format!("{workload}-5d7c667445-{number:05}");
         let seen = PodSeen {
             namespace: NAMESPACE.into(),
-            uid: Uid(3 << 120 | u128::from(number)),
+            uid: Uid((3 << 120) | u128::from(number)),
             name: name.into(),
             created_at: Some(moment(0)),
             generation: Some(1),
