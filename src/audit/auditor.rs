@@ -93,8 +93,8 @@ pub struct Auditor {
     cases: BTreeMap<Uid, Open>,
     resting: BTreeMap<Uid, Resting>,
     early: EarlyEvents,
-    /// A static pod's Events carry the uid of its manifest.
-    mirrors: BTreeMap<Uid, Uid>,
+    /// A static pod's Events carry the uid of its manifest, in the namespace of its mirror.
+    mirrors: BTreeMap<(Box<str>, Uid), Uid>,
     ledgers: Ledgers,
     /// Pods whose ReplicaSet or Job was not seen yet, and until when they wait.
     pending: BTreeMap<Uid, (Timestamp, Box<PodSeen>)>,

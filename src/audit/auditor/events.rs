@@ -25,11 +25,21 @@ impl Auditor {
                 self.count_event(&event, result);
             }
             Subject::Pod { .. } => match pod_uid(&event) {
-                Some(uid) => self.pod_event(self.mirrors.get(&uid).copied().unwrap_or(uid), event),
+                Some(uid) => self.pod_event(self.subject(uid, &event.namespace), event),
                 None => self.count_event(&event, "unmatched"),
             },
             Subject::Other => self.count_event(&event, "unmatched"),
         }
+    }
+
+    /// The pod that an Event means. Any pod may say that it is the mirror of some manifest, also one that gives
+    /// the uid of another pod.
+    fn subject(&self, uid: Uid, namespace: &str) -> Uid {
+        if self.roster.get(uid).is_some() || self.cases.contains_key(&uid) {
+            return uid;
+        }
+        let mirror = self.mirrors.get(&(namespace.into(), uid));
+        mirror.copied().unwrap_or(uid)
     }
 
     fn pod_event(&mut self, uid: Uid, event: EventSeen) {

@@ -43,7 +43,8 @@ impl Auditor {
         };
         if self.roster.upsert(pod, workload, hooks) == Upserted::New {
             if let Some(static_uid) = pod.static_pod_uid {
-                self.mirrors.insert(static_uid, pod.uid);
+                let mirror = (pod.namespace.clone(), static_uid);
+                self.mirrors.insert(mirror, pod.uid);
             }
             self.ledgers.pod_came(workload);
             self.declare(workload, pod);
@@ -67,7 +68,7 @@ impl Auditor {
         }
         self.leave(pod.uid);
         if let Some(static_uid) = pod.static_pod_uid {
-            self.mirrors.remove(&static_uid);
+            self.mirrors.remove(&(pod.namespace.clone(), static_uid));
         }
         self.touch(pod.uid);
     }

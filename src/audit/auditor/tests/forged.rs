@@ -378,3 +378,23 @@ fn a_crash_loop_without_end_keeps_a_bounded_number_of_instances_and_tells_each_o
     let kept = played.runs(Hook::PostStart).len();
     assert!(kept <= 64, "{kept} runs of one case");
 }
+
+#[test]
+fn a_pod_that_says_it_is_the_mirror_of_another_pod_takes_none_of_its_events() {
+    for namespace in ["shop", "attacker"] {
+        let mut script = stopping().killing(10.1);
+        let mut impostor = script.pod.clone();
+        impostor.namespace = namespace.into();
+        impostor.name = "impostor".into();
+        impostor.uid = Uid(99);
+        impostor.static_pod_uid = Some(UID);
+        let shown = Observation::Pod(Box::new(impostor));
+        script.lines.insert(0, (0.5, shown));
+        let mut played = script
+            .terminated(12.0, 0, end(0, 2.0, 11.0))
+            .gone(13.0)
+            .play();
+        assert_eq!(played.run(Hook::PreStop).outcome, Outcome::Succeeded);
+        assert_eq!(count(&mut played.auditor, "Killing", "refused"), 0);
+    }
+}
