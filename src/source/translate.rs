@@ -3,8 +3,11 @@
 mod event;
 mod pod;
 
+use serde::Deserialize;
+
+use crate::api::{HookAuditStatus, base_of};
 use crate::audit::observation::{
-    ControllerRef, NodeReady, NodeSeen, Observation, OwnerSeen, ReportSeen, Resource, Thresholds,
+    ControllerRef, NodeReady, NodeSeen, Observation, OwnerSeen, ReportSeen, Resource, Thresholds, Uid,
 };
 use crate::redact::DigestKey;
 
@@ -41,6 +44,21 @@ impl Translation {
             .chain(self.defects.into_iter().map(defect))
     }
 
+    /// What the status of a `HookAudit` tells, which is decoded whole, and nothing else of it.
+    #[must_use]
+    pub fn with_status(mut self, json: &str) -> Self {
+        if let Some(Observation::Report(report)) = &mut self.observation {
+            match serde_json::from_str::<Reported>(json) {
+                Ok(Reported { status }) => {
+                    let told = status.and_then(|status| base_of(&status, first_owner(json)));
+                    report.base = told.map(Box::new);
+                }
+                Err(_) => self.defects.push("status"),
+            }
+        }
+        self
+    }
+
     const fn nothing(resource: Resource) -> Self {
         Self {
             resource,
@@ -55,6 +73,19 @@ impl Translation {
             ..Self::nothing(resource)
         }
     }
+}
+
+/// The part of a `HookAudit` that is the operator's own.
+#[derive(Deserialize)]
+struct Reported {
+    status: Option<HookAuditStatus>,
+}
+
+fn first_owner(json: &str) -> Option<Uid> {
+    let report: wire::HookAudit = decode(json)?;
+    let owners = report.metadata.value.owner_references.get()?;
+    let mut uids = owners.items.iter().filter_map(|owner| owner.value.uid.get());
+    uids.next().copied()
 }
 
 /// Translates with one key for the digests of commands.
@@ -81,7 +112,9 @@ impl Translator {
             Resource::ReplicaSets | Resource::Jobs => {
                 decode(json).map(|owner| self.owner(resource, &owner, presence))
             }
-            Resource::HookAudits => decode(json).map(|report| self.report(&report, presence)),
+            Resource::HookAudits => {
+                decode(json).map(|report| self.report(&report, presence).with_status(json))
+            }
             Resource::Leases => Some(Translation::nothing(resource)),
         };
         decoded.unwrap_or_else(|| Translation::unusable(resource, "object"))
@@ -334,6 +367,7 @@ fn report_seen(report: &wire::HookAudit, reading: &mut Reading) -> Option<Report
             uid: None,
         },
         thresholds,
+        base: None,
     })
 }
 

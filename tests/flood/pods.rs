@@ -207,6 +207,7 @@ impl Pod {
             note,
             count,
             named_at: None,
+            resource_version: 0,
             first_at: Some(at),
             last_at: Some(at),
             created_at: Some(at),

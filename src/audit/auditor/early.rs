@@ -37,6 +37,11 @@ pub(super) enum Kept {
 }
 
 impl EarlyEvents {
+    /// Namespace and uid of every pod that Events wait for.
+    pub(super) fn pods(&self) -> Vec<(Box<str>, Uid)> {
+        self.waiting.keys().cloned().collect()
+    }
+
     pub(super) fn is_awaited(&self, namespace: &str, uid: Uid) -> bool {
         self.waiting.contains_key(&(namespace.into(), uid))
     }

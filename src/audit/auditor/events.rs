@@ -2,12 +2,16 @@
 
 use super::early::Kept;
 use super::{Auditor, Timer, pod_uid};
+use crate::audit::account::Resumed;
 use crate::audit::case::events::Absorbed;
 use crate::audit::case::{AHEAD_SECONDS, Refusal};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{EventReason, EventSeen, Note, Subject, Uid};
+use crate::audit::observation::{EventReason, EventSeen, Note, Resource, Subject, Uid};
+use crate::audit::owners::WorkloadId;
+use crate::audit::record::{Gap, GapReason};
 use crate::audit::roster::Hooks;
 use crate::audit::verdict::SETTLE_SECONDS;
+use crate::audit::words::Hook;
 
 /// How long an Event waits for a change of a pod that is known and at rest: a kubelet shows nothing of a
 /// container while its preStop runs. A pod that runs on so long shows that it was not so.
@@ -42,14 +46,31 @@ impl Auditor {
         mirror.copied().unwrap_or(uid)
     }
 
+    /// An Event that was asked for; where its case is closed by now nobody needs it.
+    pub(super) fn found(&mut self, event: &EventSeen) {
+        let now = self.now;
+        let uid = pod_uid(event).map(|uid| self.subject(uid, &event.namespace));
+        let Some((uid, open)) = uid.and_then(|uid| Some((uid, self.cases.get_mut(&uid)?))) else {
+            return self.count_event(event, "unmatched");
+        };
+        let absorbed = open.absorb_found(now, event);
+        self.count_absorbed(event, absorbed);
+        if matches!(absorbed, Ok(Absorbed::Matched | Absorbed::Capped)) {
+            self.touch(uid);
+        }
+    }
+
     fn pod_event(&mut self, uid: Uid, event: EventSeen) {
         if let Some(open) = self.cases.get_mut(&uid) {
-            let absorbed = open.case.absorb_event(self.now, &event);
+            let absorbed = open.absorb_event(self.now, &event);
             self.count_absorbed(&event, absorbed);
             if matches!(absorbed, Ok(Absorbed::Matched | Absorbed::Capped)) {
                 self.touch(uid);
             }
             return;
+        }
+        if self.is_elsewhere(uid, &event) {
+            return self.count_event(&event, "refused");
         }
         let known = self.roster.get(uid).map(|row| row.hooks);
         if known == Some(Hooks::None) && !stops_a_pod(&event) {
@@ -58,8 +79,19 @@ impl Auditor {
         self.keep_early(uid, event);
     }
 
+    /// The pod is known, and in another namespace than an Event that names its uid.
+    fn is_elsewhere(&self, uid: Uid, event: &EventSeen) -> bool {
+        let workload = self.roster.get(uid).map(|row| row.workload);
+        let owner = workload.and_then(|id| self.owners.workloads().resolve(id));
+        owner.is_some_and(|owner| *owner.namespace != *event.namespace)
+    }
+
     /// An Event may come before the pod's own stream tells what it is about.
     fn keep_early(&mut self, uid: Uid, event: EventSeen) {
+        let workload = self.workload_of_event(uid, &event);
+        if workload.is_some_and(|workload| self.is_counted(workload, uid, &event)) {
+            return self.count_event(&event, "repeated");
+        }
         let namespace = event.namespace.clone();
         let is_known = self.roster.get(uid).is_some();
         let wait_seconds = if is_known {
@@ -70,15 +102,68 @@ impl Auditor {
         let (reason, until) = (event.reason, seconds_after(self.now, wait_seconds));
         let (kept, given_up) = self.early.keep(uid, until, event);
         for event in given_up {
-            self.count_reason(event.reason, "dropped");
+            let workload = pod_uid(&event).and_then(|uid| self.workload_of_event(uid, &event));
+            self.drop_early(workload, event.reason);
         }
         match kept {
             Kept::Until(until) => {
                 self.timers.insert((until, Timer::Early(namespace, uid)));
+                if let Some(workload) = workload {
+                    self.list_pod(workload, uid);
+                }
             }
             Kept::Repeated => self.count_reason(reason, "repeated"),
-            Kept::Dropped => self.count_reason(reason, "dropped"),
+            Kept::Dropped => self.drop_early(workload, reason),
         }
+    }
+
+    /// The gap is its workload's alone: a flood in one namespace takes nothing from another's Events.
+    fn drop_early(&mut self, workload: Option<WorkloadId>, reason: EventReason) {
+        let now = self.now;
+        if let Some(kept) = workload.and_then(|workload| self.ledgers.kept.get_mut(&workload)) {
+            let gap = Gap {
+                from: now,
+                to: now,
+                resource: Resource::Events,
+                reason: GapReason::BoundReached,
+            };
+            kept.add_gap(now, gap);
+        }
+        self.ledgers.dirty.extend(workload);
+        self.count_reason(reason, "dropped");
+    }
+
+    /// Whether an Event of a pod without a case is in the tallies: it was taken in by this process, or the
+    /// status that the ledger rests on counts it; or it tells of no hook.
+    fn is_counted(&self, workload: WorkloadId, uid: Uid, event: &EventSeen) -> bool {
+        let Some(kept) = self.ledgers.kept.get(&workload) else {
+            return false;
+        };
+        // A watch tells nothing twice; a list does.
+        if self.was_synced
+            && self
+                .relisting
+                .get(&event.reason)
+                .is_none_or(|lists| *lists == 0)
+        {
+            return false;
+        }
+        let is_gone = self.roster.get(uid).is_none();
+        let Subject::Pod {
+            container: Some(container),
+            ..
+        } = &event.subject
+        else {
+            return kept.marks.cover(event);
+        };
+        let hookless = event.reason == EventReason::Killing
+            && event.note != Note::FailedPostStartHook
+            && kept.ledger.declared(container, Hook::PreStop).is_none();
+        if is_gone && hookless || kept.marks.cover(event) {
+            return true;
+        }
+        kept.written.is_some()
+            && Resumed::new(uid, &kept.account).told(event, container) >= event.count
     }
 
     /// Hands a pod's early Events to its case.
@@ -94,7 +179,7 @@ impl Auditor {
             let Some(open) = self.cases.get_mut(&uid) else {
                 return;
             };
-            let absorbed = open.case.absorb_event(self.now, &event);
+            let absorbed = open.absorb_event(self.now, &event);
             self.count_absorbed(&event, absorbed);
         }
     }
@@ -105,8 +190,17 @@ impl Auditor {
         } else {
             "unmatched"
         };
-        let waited = self.early.take(namespace, uid);
-        for event in waited.map_or_else(Vec::new, |(_, events)| events) {
+        let Some((until, events)) = self.early.take(namespace, uid) else {
+            return;
+        };
+        self.timers
+            .remove(&(until, Timer::Early(namespace.into(), uid)));
+        let events = if result == "refused" {
+            events
+        } else {
+            self.open_unseen(uid, events)
+        };
+        for event in events {
             self.count_event(&event, result);
         }
     }
@@ -137,7 +231,11 @@ impl Auditor {
         "matched"
     }
 
-    fn count_absorbed(&mut self, event: &EventSeen, absorbed: Result<Absorbed, Refusal>) {
+    pub(super) fn count_absorbed(
+        &mut self,
+        event: &EventSeen,
+        absorbed: Result<Absorbed, Refusal>,
+    ) {
         let result = match absorbed {
             Ok(Absorbed::Matched) => "matched",
             Ok(Absorbed::Capped) => "capped",

@@ -5,6 +5,7 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
 use super::*;
+use crate::audit::observation::Resource;
 use crate::audit::observation::Observation;
 use crate::redact::DigestKey;
 use crate::source::recording::{Entry, Recording};

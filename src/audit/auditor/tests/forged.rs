@@ -81,16 +81,29 @@ fn an_event_with_the_uid_of_a_pod_of_another_name_is_refused() {
 }
 
 #[test]
-fn an_event_of_a_uid_that_no_pod_has_is_not_matched_and_opens_nothing() {
-    let mut script = with_both_hooks().killing(5.0);
-    script = forged(script, |event| {
-        if let Subject::Pod { uid, .. } = &mut event.subject {
-            *uid = Some(Uid(8));
-        }
-    });
-    let mut played = script.play_until(300.0);
-    assert_eq!(count(&mut played.auditor, "Killing", "unmatched"), 1);
-    assert!(played.runs(Hook::PreStop).is_empty());
+fn an_event_of_a_uid_that_no_pod_has_moves_nothing_outside_its_namespace() {
+    let script = forged(
+        with_both_hooks().event(5.0, EventReason::FailedPreStopHook, Note::None),
+        |event| {
+            event.namespace = "attacker".into();
+            event.subject = Subject::Pod {
+                namespace: "attacker".into(),
+                name: "web".into(),
+                uid: Some(Uid(8)),
+                container: Some("app".into()),
+            };
+        },
+    );
+    let mut played = script.play_until(900.0);
+    let snapshot = played.auditor.snapshot();
+    let own = snapshot.workloads.iter().filter(|workload| &*workload.namespace == "shop");
+    let hooks = own.flat_map(|workload| &workload.hooks);
+    let of_pre_stop = hooks.filter(|hook| hook.hook == Hook::PreStop);
+    let told: u64 = of_pre_stop.flat_map(|hook| hook.outcomes).sum();
+    assert_eq!(told, 0);
+    assert_eq!(snapshot.open_cases, 0);
+    let refused = count(&mut played.auditor, "FailedPreStopHook", "refused");
+    assert_eq!(refused, 0);
 }
 
 #[test]
