@@ -20,6 +20,8 @@ struct State {
     audits: BTreeMap<String, Value>,
     version: u64,
     statuses: Vec<Told>,
+    /// Objects as they were written, not yet seen by a watch.
+    news: Vec<Value>,
 }
 
 /// One write of a status.
@@ -51,6 +53,11 @@ impl Api {
     /// Every write of a status, in their order.
     pub(crate) fn status_writes(&self) -> Vec<Told> {
         self.state.lock().unwrap().statuses.clone()
+    }
+
+    /// What a watch would tell by now.
+    pub(crate) fn take_news(&self) -> Vec<Value> {
+        std::mem::take(&mut self.state.lock().unwrap().news)
     }
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
@@ -89,7 +96,9 @@ impl Api {
         audit[part] = body[part].clone();
         audit["metadata"]["resourceVersion"] = json!(version);
         audit["metadata"]["generation"] = json!(1);
-        respond(StatusCode::OK, audit)
+        let written = audit.clone();
+        state.news.push(written.clone());
+        respond(StatusCode::OK, &written)
     }
 }
 

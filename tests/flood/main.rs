@@ -16,6 +16,7 @@ use hookaudit::audit::observation::{EventReason, Note, Observation, Resource, St
 use hookaudit::audit::snapshot::Snapshot;
 use hookaudit::audit::words::{Hook, Outcome};
 use hookaudit::sink::status::{Reports, StatusCounters, StatusSettings, StatusWriter};
+use hookaudit::source::translate::{Presence, Translator};
 use jiff::Timestamp;
 use peak_alloc::PeakAlloc;
 use pods::{Pod, moment};
@@ -42,6 +43,7 @@ struct Bench {
     api: Api,
     snapshots: watch::Sender<Arc<Snapshot>>,
     counters: Arc<StatusCounters>,
+    reports: Reports,
     started_at: Instant,
     cancel: CancellationToken,
 }
@@ -54,7 +56,8 @@ impl Bench {
         reports.synced();
         let settings = StatusSettings::default();
         let counted = Arc::clone(&counters);
-        let writer = StatusWriter::new(api.client(), settings, latest, reports, counted);
+        let seen = reports.clone();
+        let writer = StatusWriter::new(api.client(), settings, latest, seen, counted);
         tokio::spawn(writer.run(cancel.clone()));
         let mut auditor = Auditor::new(Settings::default());
         let (resource, selector) = (Resource::Pods, None);
@@ -67,6 +70,7 @@ impl Bench {
             api,
             snapshots,
             counters,
+            reports,
             started_at: Instant::now(),
             cancel,
         }
@@ -89,6 +93,21 @@ impl Bench {
             while self.auditor.poll_transition().is_some() {}
             self.snapshots.send_replace(self.auditor.snapshot());
             tokio::time::sleep(Duration::from_secs(1)).await;
+            self.see_what_was_written();
+        }
+    }
+
+    /// HookAudits are observations like any other, whoever wrote them.
+    fn see_what_was_written(&mut self) {
+        for audit in self.api.take_news() {
+            let text = audit.to_string();
+            let translator = Translator::default();
+            let seen = translator.object(Resource::HookAudits, Presence::Present, &text);
+            for observation in seen.into_observations() {
+                self.hand_in(observation);
+            }
+            let audit = serde_json::from_value(audit);
+            self.reports.seen(&audit.unwrap_or_else(|error| panic!("{error}: {text}")));
         }
     }
 
@@ -227,7 +246,10 @@ async fn ten_thousand_pods_of_one_workload_fail_at_once() {
     let failed = bench.tallied("flood", &failing(0), "overran");
     assert_eq!(failed, i64::from(FAILING));
     let audit = bench.api.audit("flood", &failing(0)).unwrap();
-    println!("its observation: {}", audit["status"]["observation"]);
+    let observation = &audit["status"]["observation"];
+    println!("its observation: {observation}");
+    let gaps = observation["gapCount"].as_i64().unwrap();
+    assert!(gaps >= 1, "an entry pushed out is a counted gap: {observation}");
     println!("its object: {} bytes", audit.to_string().len());
     assert!(audit.to_string().len() < 128 << 10);
     bench.cancel.cancel();

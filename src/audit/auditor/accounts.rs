@@ -33,8 +33,10 @@ impl Auditor {
             .collect();
         let pushed_out = bound(&mut entries);
         let gap = pushed_out.iter().map(|(opened_at, _)| *opened_at).min();
+        // Of a pod whose case is closed nobody knows any longer since when.
+        let observed_from = self.observed_from.unwrap_or(self.now);
         let gap = gap.map(|from| Gap {
-            from,
+            from: from.max(observed_from),
             to: self.now,
             resource: Resource::Pods,
             reason: GapReason::BoundReached,
