@@ -107,7 +107,8 @@ impl Bench {
                 self.hand_in(observation);
             }
             let audit = serde_json::from_value(audit);
-            self.reports.seen(&audit.unwrap_or_else(|error| panic!("{error}: {text}")));
+            self.reports
+                .seen(&audit.unwrap_or_else(|error| panic!("{error}: {text}")));
         }
     }
 
@@ -249,7 +250,10 @@ async fn ten_thousand_pods_of_one_workload_fail_at_once() {
     let observation = &audit["status"]["observation"];
     println!("its observation: {observation}");
     let gaps = observation["gapCount"].as_i64().unwrap();
-    assert!(gaps >= 1, "an entry pushed out is a counted gap: {observation}");
+    assert!(
+        gaps >= 1,
+        "an entry pushed out is a counted gap: {observation}"
+    );
     println!("its object: {} bytes", audit.to_string().len());
     assert!(audit.to_string().len() < 128 << 10);
     bench.cancel.cancel();
