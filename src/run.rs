@@ -181,7 +181,7 @@ async fn recorder(config: RecordConfig) -> Result<(), RunError> {
         conclusions: None,
         clock: Clock::wall(),
     };
-    let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
+    let result = operate::run(auditor, Vec::new(), seen, answers, outlets, cancel.clone()).await;
     cancel.cancel();
     end(tasks, handles).await;
     result

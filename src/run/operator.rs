@@ -158,7 +158,8 @@ impl Operator {
             conclusions,
             clock,
         };
-        let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
+        let found = std::mem::take(&mut lead.found);
+        let result = operate::run(auditor, found, seen, answers, outlets, cancel.clone()).await;
         cancel.cancel();
         all_ended(sinks.writers, WRITERS_END_WITHIN).await;
         lead.release().await;
