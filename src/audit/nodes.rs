@@ -24,6 +24,8 @@ struct Node {
     shutdowns: BTreeSet<Timestamp>,
     /// When it was last seen to be in trouble, and out of it again, on our clock.
     last_trouble: Option<(Timestamp, Option<Timestamp>)>,
+    /// When its object went, and came again, on our clock.
+    last_absence: Option<(Timestamp, Option<Timestamp>)>,
 }
 
 /// Why a node cannot finish a stop.
@@ -48,6 +50,9 @@ impl Nodes {
         node.ready_since = seen.ready_since;
         node.unreachable = seen.unreachable;
         node.present = true;
+        if let Some((_, until @ None)) = &mut node.last_absence {
+            *until = Some(now);
+        }
         let troubled = node.unreachable || node.ready == Some(NodeReady::Unknown);
         match &mut node.last_trouble {
             Some((_, until @ None)) if !troubled => *until = Some(now),
@@ -57,9 +62,10 @@ impl Nodes {
         }
     }
 
-    pub fn forget(&mut self, name: &str) {
+    pub fn forget(&mut self, now: Timestamp, name: &str) {
         if let Some(node) = self.nodes.get_mut(name) {
             node.present = false;
+            node.last_absence = Some((now, None));
         }
     }
 
@@ -130,5 +136,22 @@ impl Nodes {
             }
             _ => self.listed.then_some(NodeTrouble::Gone),
         }
+    }
+
+    /// The trouble that the node was in at a time of ours; what came later explains nothing.
+    #[must_use]
+    pub fn trouble_at(&self, name: &str, at: Timestamp) -> Option<NodeTrouble> {
+        let Some(node) = self.nodes.get(name) else {
+            return self.listed.then_some(NodeTrouble::Gone);
+        };
+        let held = |(began, ended): (Timestamp, Option<Timestamp>)| {
+            began <= at && ended.is_none_or(|ended| ended > at)
+        };
+        if node.last_absence.is_some_and(held) {
+            return Some(NodeTrouble::Gone);
+        }
+        node.last_trouble
+            .is_some_and(held)
+            .then_some(NodeTrouble::Unreachable)
     }
 }

@@ -95,6 +95,9 @@ fn post_start_held(
     begun: Option<Moment>,
 ) -> Option<Confidence> {
     let deadline = deadline?;
+    if let Some(confidence) = failed_post_start_held(view, requested, deadline) {
+        return Some(confidence);
+    }
     let late = match begun {
         Some(at) => at.earliest > deadline,
         None => view.case.gone_at.is_some_and(|gone| gone > deadline),
@@ -109,6 +112,33 @@ fn post_start_held(
         .any(|life| life.started().is_some());
     let certain = known && (begun.is_some() || !view.case.stop.begun);
     Some(if certain {
+        Confidence::Confirmed
+    } else {
+        Confidence::Inferred
+    })
+}
+
+/// A postStart that had begun before the request and failed after the deadline.
+fn failed_post_start_held(
+    view: &View<'_>,
+    requested: Moment,
+    deadline: Timestamp,
+) -> Option<Confidence> {
+    let life = view
+        .lives
+        .iter()
+        .filter_map(|lives| lives.last())
+        .find(|life| {
+            let started = life
+                .started()
+                .is_some_and(|started| started.earliest <= requested.latest);
+            let failed = life
+                .post_start_failed()
+                .is_some_and(|failed| failed.earliest > deadline);
+            started && failed
+        })?;
+    let exact = life.post_start_failed().is_some_and(Moment::is_exact);
+    Some(if exact {
         Confidence::Confirmed
     } else {
         Confidence::Inferred

@@ -126,7 +126,11 @@ pub(super) fn lost_with_node(view: &View<'_>) -> bool {
 }
 
 pub(super) fn node_trouble(view: &View<'_>) -> Option<NodeTrouble> {
-    view.world.nodes.trouble(view.case.node.as_deref()?)
+    let node = view.case.node.as_deref()?;
+    match view.case.gone_at {
+        Some(gone_at) => view.world.nodes.trouble_at(node, gone_at),
+        None => view.world.nodes.trouble(node),
+    }
 }
 
 /// Container, instance and end of what ended last.

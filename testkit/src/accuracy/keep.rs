@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::run::Played;
 
-/// After that no Event is to be expected any more.
-pub const SETTLE_SECONDS: i64 = 200;
+/// After that no Event is to be expected any more: 150 s, and some for the end of the instance to be shown.
+pub const SETTLE_SECONDS: i64 = 160;
 const BEFORE_SECONDS: i64 = 2;
 /// What happens to others still shows that time went on.
 const TICK_SECONDS: i64 = 5;
@@ -32,10 +32,12 @@ pub fn keep(whole: &Path, namespace: &str, played: Played, part: &Path) -> anyho
     .lines();
     let mut part = GzEncoder::new(File::create(part)?, Compression::best());
     let mut told_at = from;
+    let mut last_at = None;
     for (index, line) in whole_lines.enumerate() {
         let line = line?;
         let parsed: Value = serde_json::from_str(&line)
             .with_context(|| format!("{}:{}", whole.display(), index + 1))?;
+        last_at = time_of(&parsed).or(last_at);
         if index == 0 || is_kept(&parsed, namespace, from, to) {
             writeln!(part, "{line}")?;
         } else if let Some(at) = time_of(&parsed).filter(|at| *at <= to)
@@ -45,6 +47,11 @@ pub fn keep(whole: &Path, namespace: &str, played: Played, part: &Path) -> anyho
             writeln!(part, "{tick}")?;
             told_at = at;
         }
+    }
+    // Nothing came up to here, which is what a verdict that rests on absence waits for.
+    if let Some(until) = last_at.map(|last_at| last_at.min(to)) {
+        let tick = json!({"at": until, "resource": "clock", "type": "TICK"});
+        writeln!(part, "{tick}")?;
     }
     part.finish()?;
     Ok(())

@@ -2,6 +2,7 @@
 
 #![expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 
+mod away;
 mod deletions;
 mod disturbed;
 mod main_process;
@@ -10,6 +11,7 @@ mod pre_stop;
 mod probes;
 mod sidecars;
 mod taken_away;
+mod variations;
 mod workloads;
 
 use super::scenario::Scenario;
@@ -24,6 +26,8 @@ pub fn all() -> Vec<Scenario> {
         sidecars::scenarios(),
         workloads::scenarios(),
         taken_away::scenarios(),
+        variations::scenarios(),
+        away::scenarios(),
         disturbed::scenarios(),
     ]
     .concat()

@@ -239,6 +239,9 @@ fn grade_run(run: &Run, reported: &Value) -> Graded {
     if !is_acceptable && !is_guess {
         complaints.push(format!("the outcome is {}", run.outcome));
     }
+    if outcome == "Unknown" && reported["reason"].is_null() {
+        complaints.push("Unknown has no reason".to_owned());
+    }
     if is_acceptable && outcome == run.outcome {
         complaints.extend(wrong_details(run, reported));
     }

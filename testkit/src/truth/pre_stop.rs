@@ -28,8 +28,10 @@ pub(super) fn runs(scene: &Scene<'_>) -> Vec<Run> {
         for (index, delivery) in deliveries.iter().enumerate() {
             let mut run = judged(scene, instance, container, handler, delivery);
             run.attempt = u32::try_from(index + 1).unwrap_or(u32::MAX);
-            if index + 1 < deliveries.len() && run.outcome != "Unknown" {
-                // What follows hides how this one ended.
+            let next = deliveries.get(index + 1);
+            let kubelet_died_at = scene.witnesses.kubelet_death_after(delivery.began_at);
+            if next.is_some_and(|next| kubelet_died_at < next.began_at) {
+                // A kubelet that comes back delivers again, whatever became of the first one.
                 accept_unknown(&mut run);
             }
             runs.push(run);
@@ -131,8 +133,10 @@ fn judged(
                     "Overran"
                 },
             );
+            // It ends with the grace, and nothing tells which was first.
             if handler == (Handler::Sleep { seconds: grace }) {
-                run.acceptable.push("Succeeded".to_owned());
+                run.if_inferred.push("Succeeded".to_owned());
+                run.confirmable = Some(false);
             }
         }
         (Said::HookFailed, _) => failed(scene, &mut run, instance, handler, delivery, ended),
@@ -213,7 +217,6 @@ fn succeeded(
     });
     if is_killed_at_the_end && !matches!(handler, Handler::Sleep { .. }) {
         run.if_inferred = vec!["Overran".to_owned()];
-        run.acceptable.push("Unknown".to_owned());
     }
 }
 
@@ -341,12 +344,14 @@ fn soften(scene: &Scene<'_>, run: &mut Run, instance: &Instance, delivery: &Deli
     let shows_end = scene.pod.ended.contains(&instance.container_id);
     let is_told_by_event = matches!(run.outcome.as_str(), "Failed" | "Interrupted")
         || (matches!(run.outcome.as_str(), "Overran" | "CutShort") && delivery.failed_late);
-    let is_silent_overrun =
-        matches!(run.outcome.as_str(), "Overran" | "CutShort") && !delivery.failed_late;
+    // The length of a sleep tells of its overrun.
+    let is_silent_overrun = matches!(run.outcome.as_str(), "Overran" | "CutShort")
+        && !delivery.failed_late
+        && run.handler != "Sleep";
     if is_silent_overrun || !shows_begin || !shows_end || (is_told_by_event && !shows_failure) {
         accept_unknown(run);
     }
-    if (is_silent_overrun || (is_told_by_event && !shows_failure)) && run.handler != "Sleep" {
+    if is_silent_overrun || (is_told_by_event && !shows_failure && run.handler != "Sleep") {
         run.if_inferred.push("Succeeded".to_owned());
     }
 }

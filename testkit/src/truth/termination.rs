@@ -45,20 +45,20 @@ pub(super) fn of(scene: &Scene<'_>, hooks: &Hooks<'_>) -> Option<Termination> {
     let result = result(scene, &alive, &termination.killed);
     termination.result = Some(result.to_owned());
     termination.acceptable = vec![Some(result.to_owned())];
-    if result == "NodeLost" {
-        termination.acceptable.push(Some("ForceDeleted".to_owned()));
-    }
-    let is_end_shown = alive
-        .iter()
-        .all(|instance| pod.ended.contains(&instance.container_id));
-    if !is_end_shown {
+    // An object that went before its containers says so itself; of any other, the end must have been shown.
+    let is_end_hidden = matches!(result, "Graceful" | "ForceKilled")
+        && !alive
+            .iter()
+            .all(|instance| pod.ended.contains(&instance.container_id));
+    if is_end_hidden {
         termination.acceptable.push(Some("Unknown".to_owned()));
     }
-    let circumstances = Circumstances::of(scene, &termination, slowest, hooks, requested_at);
+    let circumstances =
+        Circumstances::of(scene, &termination, &alive, slowest, hooks, requested_at);
     termination.acceptable_causes =
         texts(&[&[circumstances.true_cause()], circumstances.other_causes()].concat());
     let unknown = "Unknown".to_owned();
-    if !is_end_shown && !termination.acceptable_causes.contains(&unknown) {
+    if is_end_hidden {
         termination.acceptable_causes.push(unknown);
     }
     termination.causes_if_inferred = texts(circumstances.guesses());
@@ -183,16 +183,24 @@ fn result(scene: &Scene<'_>, alive: &[&Instance], killed: &[String]) -> &'static
     }
 }
 
+/// A kubelet that is later than this is silent; below it is merely busy.
+const SILENT_SECONDS: f64 = 10.0;
+/// From then on the node controller calls it unreachable: its grace of 50 s, less the age of the last heartbeat.
+const UNREACHABLE_SECONDS: f64 = 40.0;
+
 /// What the causes of an end are chosen by.
 struct Circumstances {
     is_finalizer_left: bool,
-    is_kubelet_silent: bool,
-    post_start_holds: bool,
-    /// By less than the second to which the API tells a deadline.
-    post_start_holds_barely: bool,
-    begins_late: bool,
+    /// How long the kubelet was away, of the times that reached past the deadline.
+    silent_seconds: f64,
+    /// How long a postStart held the stop past the deadline.
+    held_seconds: f64,
+    is_runtime_away: bool,
+    is_volume_held: bool,
     hook_overran: bool,
-    /// The API told how the hook ended, or there was none.
+    has_hook: bool,
+    is_overrun_told: bool,
+    /// The API told of each container that was killed how its hook ended, or it had none.
     is_hook_known: bool,
     is_killed: bool,
     is_force_deleted: bool,
@@ -203,6 +211,7 @@ impl Circumstances {
     fn of(
         scene: &Scene<'_>,
         termination: &Termination,
+        alive: &[&Instance],
         slowest: Option<&Instance>,
         hooks: &Hooks<'_>,
         requested_at: Timestamp,
@@ -210,14 +219,27 @@ impl Circumstances {
         let pod = scene.pod;
         let deletion = pod.deletion.as_ref();
         let deadline = deletion.map_or(Timestamp::MAX, |deletion| deletion.deadline);
-        let gone_at = pod.gone_at.unwrap_or(Timestamp::MAX);
         let ended_at = slowest
             .and_then(|instance| instance.end.as_ref())
             .map(|end| end.at);
+        let gone_at = pod.gone_at.or(ended_at).unwrap_or(Timestamp::MAX);
         let hook = slowest.and_then(|instance| last_delivery(hooks.pre_stop, instance));
         let is = |hook: &Run, outcomes: &[&str]| outcomes.contains(&hook.outcome.as_str());
-        let began_at = stop_began_at(scene, requested_at);
+        let killed_hooks: Vec<&Run> = alive
+            .iter()
+            .filter(|instance| termination.killed.contains(&instance.container))
+            .filter_map(|instance| last_delivery(hooks.pre_stop, instance))
+            .collect();
+        let is_runtime_away = scene
+            .witnesses
+            .absences("containerd")
+            .iter()
+            .any(|(from, until)| until.is_none_or(|until| until > deadline) && *from < gone_at);
         let absences = scene.witnesses.absences("kubelet");
+        let silences = absences.iter().filter_map(|(from, until)| {
+            let until = until.unwrap_or(Timestamp::MAX).min(gone_at);
+            (until > deadline && *from < gone_at).then(|| seconds_between(*from, until))
+        });
         let is_force_deleted = termination.result.as_deref() == Some("ForceDeleted");
         let held_from = if is_force_deleted {
             requested_at
@@ -240,14 +262,16 @@ impl Circumstances {
             .fold(0.0, f64::max);
         Self {
             is_finalizer_left: pod.has_finalizers_at_end && pod.gone_at > ended_at,
-            is_kubelet_silent: absences
-                .iter()
-                .any(|(from, until)| until.unwrap_or(Timestamp::MAX) > deadline && *from < gone_at),
-            post_start_holds: held_seconds > 0.0,
-            post_start_holds_barely: held_seconds < 1.0,
-            begins_late: began_at.is_some_and(|began_at| began_at > deadline),
+            silent_seconds: silences.fold(0.0, f64::max),
+            held_seconds,
+            is_runtime_away,
+            is_volume_held: scene.witnesses.is_held(&pod.namespace, "volume"),
             hook_overran: hook.is_some_and(|hook| is(hook, &["Overran", "CutShort"])),
-            is_hook_known: hook.is_none_or(|hook| {
+            has_hook: !killed_hooks.is_empty(),
+            is_overrun_told: hook.is_some_and(|hook| {
+                pod.shows_event("FailedPreStopHook", &hook.container) || hook.handler == "Sleep"
+            }),
+            is_hook_known: killed_hooks.iter().all(|hook| {
                 is(hook, &["Failed", "Interrupted", "Skipped"])
                     || (hook.handler == "Sleep" && is(hook, &["Succeeded"]))
             }),
@@ -267,14 +291,7 @@ impl Circumstances {
                 is_finalizer_left: true,
                 ..
             } => "Finalizer",
-            Self {
-                is_kubelet_silent: true,
-                ..
-            } => "KubeletSilent",
-            Self {
-                post_start_holds: true,
-                ..
-            } => "PostStart",
+            Self { held_seconds, .. } if *held_seconds > 0.0 => "PostStart",
             Self {
                 hook_overran: true, ..
             } => "PreStop",
@@ -286,29 +303,44 @@ impl Circumstances {
             Self {
                 is_killed: true, ..
             } => "PreStopOrShutdown",
+            Self {
+                is_runtime_away: true,
+                ..
+            } => "ContainerRuntime",
+            Self { silent_seconds, .. } if *silent_seconds >= UNREACHABLE_SECONDS => {
+                "NodeUnreachable"
+            }
+            Self { silent_seconds, .. } if *silent_seconds >= SILENT_SECONDS => "KubeletSilent",
+            Self {
+                is_volume_held: true,
+                ..
+            } => "Volume",
             _ => "WithinGrace",
         }
     }
 
-    /// What else fits what the API shows.
+    /// What is as true.
     fn other_causes(&self) -> &'static [&'static str] {
         match self.true_cause() {
-            "KubeletSilent" => &["NodeUnreachable", "NodeGone", "Unknown"],
-            "NodeGone" => &["NodeUnreachable", "KubeletSilent", "Unknown"],
-            "PreStop" => &["PreStopOrShutdown"],
-            "PreStopOrShutdown" => &["Shutdown"],
-            "PostStart" if self.post_start_holds_barely => &["WithinGrace"],
-            "PostStart" if self.is_force_deleted => &["WithinGrace", "Unknown"],
-            "WithinGrace" if self.is_force_deleted => &["Unknown"],
+            // The node controller's word for a kubelet that is silent for long; the node itself went on.
+            "NodeUnreachable" => &["KubeletSilent"],
+            // The API tells a deadline to the second.
+            "PostStart" if self.held_seconds < 1.0 && !self.is_force_deleted => &["WithinGrace"],
             _ => &[],
         }
     }
 
+    /// What the API's evidence fits as well.
     fn guesses(&self) -> &'static [&'static str] {
         match self.true_cause() {
-            "Shutdown" | "PreStopOrShutdown" => &["PreStop", "PreStopOrShutdown"],
-            "PreStop" if !self.is_killed => &["WithinGrace"],
-            "WithinGrace" if self.begins_late => &["KubeletSilent", "Unknown"],
+            "KubeletSilent" => &["NodeUnreachable"],
+            // The object went at once, whatever its containers did.
+            "PostStart" if self.is_force_deleted => &["WithinGrace"],
+            "Shutdown" if self.has_hook => &["PreStopOrShutdown"],
+            "PreStopOrShutdown" => &["PreStop", "Shutdown"],
+            "PreStop" if self.is_overrun_told => &[],
+            "PreStop" if self.is_killed => &["PreStopOrShutdown"],
+            "PreStop" => &["WithinGrace"],
             _ => &[],
         }
     }
