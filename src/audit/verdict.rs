@@ -6,6 +6,7 @@
 //! - `post_start`, `pre_stop`: did the hook run, and what became of it?
 //! - `skipped`: did the container end without its preStop?
 //! - `termination`: how did the pod end? `cause`: what took the time?
+//! - `skew`: how far do the clocks of the node and the API server differ?
 //! - `holding`: what holds the pod now?
 
 pub mod align;
@@ -16,6 +17,7 @@ mod holding;
 mod post_start;
 mod pre_stop;
 mod request;
+mod skew;
 mod skipped;
 mod termination;
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::align::Life;
-use super::{View, grace, pre_stop, request};
+use super::{View, grace, pre_stop, request, skew};
 use crate::audit::case::{ContainerCase, Shown};
 use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::nodes::NodeTrouble;
@@ -61,7 +61,20 @@ pub(super) fn of_ended(
             && run.trigger != Some(Trigger::ContainerRestart)
     };
     if let Some(run) = runs.iter().find(overrun) {
-        return (Cause::PreStop, run.confidence);
+        let other_killed = (0..case.containers.len()).any(|place| {
+            let name = &case.containers[place].name;
+            let overran = runs
+                .iter()
+                .filter(overrun)
+                .any(|run| run.container == *name);
+            !overran && killed(view, place).is_some()
+        });
+        let confidence = if other_killed {
+            inferred
+        } else {
+            run.confidence
+        };
+        return (Cause::PreStop, confidence);
     }
     if result == TerminationResult::ForceKilled {
         return force_killed(view, runs);
@@ -124,21 +137,17 @@ fn failed_post_start_held(
     requested: Moment,
     deadline: Timestamp,
 ) -> Option<Confidence> {
-    let life = view
-        .lives
-        .iter()
-        .filter_map(|lives| lives.last())
-        .find(|life| {
-            let started = life
-                .started()
-                .is_some_and(|started| started.earliest <= requested.latest);
-            let failed = life
-                .post_start_failed()
-                .is_some_and(|failed| failed.earliest > deadline);
-            started && failed
-        })?;
-    let exact = life.post_start_failed().is_some_and(Moment::is_exact);
-    Some(if exact {
+    let by_api_server = |at| skew::by_api_server(view, at);
+    let failed = |life: &Life| {
+        let started = by_api_server(life.started()?);
+        let failed = life.post_start_failed()?;
+        let held = by_api_server(failed).latest > deadline;
+        (held && started.earliest <= requested.latest).then_some(failed)
+    };
+    let last = view.lives.iter().filter_map(|lives| lives.last());
+    let failed_at = last.filter_map(failed).max()?;
+    let certain = failed_at.earliest > deadline && skew::of(view).is_none();
+    Some(if certain {
         Confidence::Confirmed
     } else {
         Confidence::Inferred

@@ -194,7 +194,7 @@ impl<'a> Player<'a> {
         let pod = self.ask(Method::GET, &path, None).await?;
         let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
         let script = format!(
-            "mount=$(cut -d' ' -f2 /proc/mounts | grep '{uid}/.*/{volume}$') && cd \"$mount\" && exec sleep {seconds}"
+            "mount=$(cut -d' ' -f2 /proc/mounts | grep '{uid}/.*/{volume}$' | head -n 1) && cd \"$mount\" && exec sleep {seconds}"
         );
         let mut holder = self.stage.on_node(&["sh", "-c", &script])?;
         sleep(Duration::from_secs(1)).await;

@@ -2,7 +2,7 @@
 
 use crate::truth::{Figures, Graded, Truth};
 
-use super::scenarios::NOT_RUN;
+use super::scenarios::{NOT_RUN, NotRun};
 
 /// A scenario whose report was compared with the truth.
 #[derive(Clone, Debug)]
@@ -65,9 +65,21 @@ pub fn document(rows: &[Row]) -> String {
     for row in rows {
         push_row(&mut text, row);
     }
-    text.push_str("\n## Not run\n\n| what | why |\n| --- | --- |\n");
-    for (what, why) in NOT_RUN {
-        push(&mut text, format_args!("| {what} | {why} |\n"));
+    text.push_str(
+        "\n## Not run\n\nWhat stands for it is no recording of a kubelet: it was written by hand after what one is known to show, in\n\
+         `tests/recordings/constructed`, each with the expected verdicts beside it.\n\n\
+         | what | why | constructed recordings |\n| --- | --- | --- |\n",
+    );
+    for NotRun {
+        what,
+        why,
+        constructed,
+    } in NOT_RUN
+    {
+        push(
+            &mut text,
+            format_args!("| {what} | {why} | {} |\n", constructed.join(", ")),
+        );
     }
     text
 }

@@ -256,6 +256,12 @@ fn failed(
         run.if_inferred = vec!["Interrupted".to_owned()];
         run.confirmable = Some(false);
     }
+    // Told when the grace was over, by a kubelet that had stood still.
+    let is_late = run.kubelet_seconds >= run.effective_grace;
+    if is_late && scene.witnesses.was_away(delivery.began_at, ended.at) {
+        run.if_inferred
+            .extend(["Overran", "CutShort"].map(str::to_owned));
+    }
 }
 
 /// The main process outlived it.

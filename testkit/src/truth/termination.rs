@@ -97,11 +97,13 @@ fn trigger(scene: &Scene<'_>) -> Option<(&'static str, Timestamp)> {
     });
     let deletion = pod.deletion.as_ref();
     let request = deletion.and_then(|deletion| {
-        scene.witnesses.requests.iter().find(|request| {
+        let about_it = scene.witnesses.requests.iter().filter(|request| {
             request.namespace == pod.namespace
                 && (request.pod == pod.name || request.pod.is_empty())
                 && (-1.0..3.0).contains(&seconds_between(request.at, deletion.seen_at))
-        })
+        });
+        // Another pod of the name may have been deleted just before.
+        about_it.min_by_key(|request| request.at.duration_since(deletion.seen_at).abs())
     });
     let by_request = deletion.map(|deletion| {
         (
@@ -198,6 +200,10 @@ struct Circumstances {
     is_runtime_away: bool,
     is_volume_held: bool,
     hook_overran: bool,
+    /// By the evidence alone.
+    perhaps_overran: bool,
+    /// A container whose own hook did not overrun was killed beside.
+    is_other_killed: bool,
     has_hook: bool,
     is_overrun_told: bool,
     /// The API told of each container that was killed how its hook ended, or it had none.
@@ -223,7 +229,11 @@ impl Circumstances {
             .and_then(|instance| instance.end.as_ref())
             .map(|end| end.at);
         let gone_at = pod.gone_at.or(ended_at).unwrap_or(Timestamp::MAX);
-        let hook = slowest.and_then(|instance| last_delivery(hooks.pre_stop, instance));
+        let last_hooks: Vec<&Run> = alive
+            .iter()
+            .filter_map(|instance| last_delivery(hooks.pre_stop, instance))
+            .collect();
+        let is_overrun = |hook: &Run| matches!(hook.outcome.as_str(), "Overran" | "CutShort");
         let is = |hook: &Run, outcomes: &[&str]| outcomes.contains(&hook.outcome.as_str());
         let killed_hooks: Vec<&Run> = alive
             .iter()
@@ -266,16 +276,29 @@ impl Circumstances {
             held_seconds,
             is_runtime_away,
             is_volume_held: scene.witnesses.is_held(&pod.namespace, "volume"),
-            hook_overran: hook.is_some_and(|hook| is(hook, &["Overran", "CutShort"])),
+            hook_overran: last_hooks.iter().any(|hook| is_overrun(hook)),
+            perhaps_overran: last_hooks.iter().any(|hook| {
+                let guessed = hook.if_inferred.iter();
+                guessed
+                    .into_iter()
+                    .any(|guess| guess == "Overran" || guess == "CutShort")
+            }),
+            is_other_killed: termination.killed.iter().any(|killed| {
+                !last_hooks
+                    .iter()
+                    .any(|hook| hook.container == *killed && is_overrun(hook))
+            }),
             has_hook: !killed_hooks.is_empty(),
-            is_overrun_told: hook.is_some_and(|hook| {
-                pod.shows_event("FailedPreStopHook", &hook.container) || hook.handler == "Sleep"
+            is_overrun_told: last_hooks.iter().any(|hook| {
+                let is_told = pod.shows_event("FailedPreStopHook", &hook.container);
+                is_overrun(hook) && (is_told || hook.handler == "Sleep")
             }),
             is_hook_known: killed_hooks.iter().all(|hook| {
                 is(hook, &["Failed", "Interrupted", "Skipped"])
                     || (hook.handler == "Sleep" && is(hook, &["Succeeded"]))
             }),
-            is_killed: !termination.killed.is_empty(),
+            // What became of the containers of an object that had gone is not what took its time.
+            is_killed: termination.result.as_deref() == Some("ForceKilled"),
             is_force_deleted,
             is_node_lost: termination.result.as_deref() == Some("NodeLost"),
         }
@@ -326,6 +349,7 @@ impl Circumstances {
             "NodeUnreachable" => &["KubeletSilent"],
             // The API tells a deadline to the second.
             "PostStart" if self.held_seconds < 1.0 && !self.is_force_deleted => &["WithinGrace"],
+            "PreStop" if self.is_killed && self.is_other_killed => &["Shutdown"],
             _ => &[],
         }
     }
@@ -333,7 +357,9 @@ impl Circumstances {
     /// What the API's evidence fits as well.
     fn guesses(&self) -> &'static [&'static str] {
         match self.true_cause() {
-            "KubeletSilent" => &["NodeUnreachable"],
+            "KubeletSilent" if self.perhaps_overran => &["NodeUnreachable", "PreStop"],
+            // It began in time, and that it told the end late may be anybody's delay.
+            "KubeletSilent" => &["NodeUnreachable", "WithinGrace"],
             // The object went at once, whatever its containers did.
             "PostStart" if self.is_force_deleted => &["WithinGrace"],
             "Shutdown" if self.has_hook => &["PreStopOrShutdown"],
@@ -388,6 +414,8 @@ fn split(
         .and_then(|run| run.started_at.as_ref()?.parse().ok())
         .or_else(|| stop_began_at(scene, requested_at))?;
     let hook_seconds = match hook {
+        // A kubelet that stood still notices late.
+        Some(run) if scene.witnesses.was_away(began_at, end.at) => run.duration_seconds?,
         Some(run) if run.outcome != "Skipped" => run.kubelet_seconds?,
         _ => 0.0,
     };

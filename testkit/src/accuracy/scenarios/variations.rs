@@ -397,11 +397,5 @@ fn handlers() -> Vec<Scenario> {
             ),
             &["PostStart Failed"],
         ),
-        Scenario::of_pod(
-            "prestop-without-a-process-to-signal",
-            "the hook itself kills the main process with SIGKILL and goes on",
-            Pod::of([hooked("app", "", "-stop-main KILL -sleep 3s")]).build(),
-            &["PreStop"],
-        ),
     ]
 }
