@@ -111,9 +111,12 @@ fn post_start_held(
     if let Some(confidence) = failed_post_start_held(view, requested, deadline) {
         return Some(confidence);
     }
-    let late = match begun {
-        Some(at) => at.earliest > deadline,
-        None => view.case.gone_at.is_some_and(|gone| gone > deadline),
+    let ended = request::ended_last(view).map(|(_, _, at)| at);
+    let late = match (begun, ended) {
+        (Some(at), _) => at.earliest > deadline,
+        // A stop that was over by then had begun before.
+        (None, Some(at)) => at.latest > deadline,
+        (None, None) => view.case.gone_at.is_some_and(|gone| gone > deadline),
     };
     if !late || !held_by_post_start(view, requested) {
         return None;

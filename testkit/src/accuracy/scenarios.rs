@@ -5,6 +5,7 @@
 mod away;
 mod deletions;
 mod disturbed;
+mod edges;
 mod main_process;
 mod post_start;
 mod pre_stop;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Scenario> {
         workloads::scenarios(),
         taken_away::scenarios(),
         variations::scenarios(),
+        edges::scenarios(),
         away::scenarios(),
         disturbed::scenarios(),
     ]

@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use hookaudit_testkit::accuracy::keep::{SETTLE_SECONDS, keep};
+use hookaudit_testkit::accuracy::keep::{SETTLE_SECONDS, Whole};
 use hookaudit_testkit::accuracy::play::{dir_of, outcomes, play};
 use hookaudit_testkit::accuracy::run::Played;
 use hookaudit_testkit::accuracy::scenario::Scenario;
@@ -128,14 +128,15 @@ fn judge_all(
         let venue = scenario.phase.venue();
         let dir = dir_of(&options.out, venue);
         if let Entry::Vacant(place) = venues.entry(venue) {
-            place.insert((Witnesses::read(&dir)?, outcomes(&dir)?));
+            let whole = Whole::read(&dir.join("recording.jsonl"))?;
+            place.insert((whole, Witnesses::read(&dir)?, outcomes(&dir)?));
         }
-        let (witnesses, played) = &venues[&venue];
+        let (whole, witnesses, played) = &venues[&venue];
         match played.get(scenario.name) {
             None => failures.push(format!("{}: not played", scenario.name)),
             Some(Err(error)) => failures.push(error.clone()),
             Some(Ok(span)) => {
-                let row = judge(options, scenario, *span, &dir, witnesses)?;
+                let row = judge(options, scenario, *span, &dir, whole, witnesses)?;
                 failures.extend(not_shown(scenario, &row.truth));
                 tell_row(&row);
                 tell_intervals(&row);
@@ -151,12 +152,12 @@ fn judge(
     scenario: &Scenario,
     span: Played,
     dir: &Path,
+    whole: &Whole,
     witnesses: &Witnesses,
 ) -> anyhow::Result<Row> {
-    let whole = dir.join("recording.jsonl");
     let dir = options.keep.as_deref().unwrap_or(dir);
     let part = dir.join(format!("{}.jsonl.gz", scenario.name));
-    keep(&whole, &scenario.namespace(), span, &part)?;
+    whole.keep(&scenario.namespace(), span, &part)?;
     let truth = build(scenario.name, scenario.about, &part, witnesses)?;
     let text = serde_json::to_string_pretty(&truth)?;
     fs::write(truth_file(dir, scenario), text + "\n")?;

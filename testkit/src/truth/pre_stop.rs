@@ -354,7 +354,15 @@ fn soften(scene: &Scene<'_>, run: &mut Run, instance: &Instance, delivery: &Deli
     let is_silent_overrun = matches!(run.outcome.as_str(), "Overran" | "CutShort")
         && !delivery.failed_late
         && run.handler != "Sleep";
-    if is_silent_overrun || !shows_begin || !shows_end || (is_told_by_event && !shows_failure) {
+    // What a kubelet had still to send goes with it, and nothing says when it went.
+    let kubelet_died_at = scene.witnesses.kubelet_death_after(delivery.began_at);
+    let is_end_told_by_another = scene.pod.gone_at.is_some_and(|at| kubelet_died_at < at);
+    if is_silent_overrun
+        || !shows_begin
+        || !shows_end
+        || is_end_told_by_another
+        || (is_told_by_event && !shows_failure)
+    {
         accept_unknown(run);
     }
     if is_silent_overrun || (is_told_by_event && !shows_failure && run.handler != "Sleep") {

@@ -166,6 +166,22 @@ fn kubelet_killed() -> Vec<Scenario> {
         ),
         phase(
             Scenario::of_steps(
+                "kubelet-killed-one-of-two-ended",
+                "the kubelet is killed when one of two containers has ended and the other stops; only that one's hook is delivered again",
+                in_mid_hook(
+                    Pod::of([
+                        Container::main("app", "").pre_stop(hook("-sleep 500ms")),
+                        Container::main("second", "-delay 25s").pre_stop(hook("-sleep 3s")),
+                    ])
+                    .grace(40),
+                    "main end",
+                ),
+                &["PreStop Succeeded"],
+            ),
+            gone(),
+        ),
+        phase(
+            Scenario::of_steps(
                 "kubelet-killed-orphan",
                 "deleted by force while the kubelet is away, which comes back to a container without a pod and runs no hook",
                 idle(hooked("-delay 1s", hook("-sleep 2s"))),

@@ -2,22 +2,22 @@
 
 use serde_json::{Value, json};
 
-use crate::accuracy::pods::{Container, Pod, exec, http, sleep, workload};
+use crate::accuracy::pods::{Container, Pod, exec, sleep, workload};
 use crate::accuracy::scenario::{Scenario, Step};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    [several(), odd_moments(), restarts(), holders(), handlers()].concat()
+    [several(), odd_moments(), restarts(), holders()].concat()
 }
 
-fn hooked(name: &str, main: &str, hook: &str) -> Container {
+pub(super) fn hooked(name: &str, main: &str, hook: &str) -> Container {
     Container::main(name, main).pre_stop(exec("PreStop", hook))
 }
 
-fn started(name: &str, main: &str, hook: &str) -> Container {
+pub(super) fn started(name: &str, main: &str, hook: &str) -> Container {
     Container::main(name, main).post_start(exec("PostStart", hook))
 }
 
-fn deleted_once(pod: Pod, entry: &'static str, count: usize, then: f64) -> Vec<Step> {
+pub(super) fn deleted_once(pod: Pod, entry: &'static str, count: usize, then: f64) -> Vec<Step> {
     vec![
         Step::Create(pod.build()),
         Step::AwaitEntry(entry, count),
@@ -344,58 +344,6 @@ fn holders() -> Vec<Scenario> {
             "a Job's container fails, its sidecar's hook fails",
             job_steps(sidecar_job("-after 3s -after-code 2", "-sleep 1s -code 5")),
             &["PreStop Skipped", "PreStop Failed"],
-        ),
-    ]
-}
-
-fn handlers() -> Vec<Scenario> {
-    let server = || {
-        Pod::of([Container::main("server", "-http :8080")])
-            .named("server")
-            .build()
-    };
-    let asking = |main: &str, path: &str| {
-        let hook = json!({"httpGet": {"host": "$(ip:server)", "path": path, "port": 8080}});
-        Pod::of([Container::main("app", main).pre_stop(hook)])
-            .grace(20)
-            .restart_policy("Never")
-            .build()
-    };
-    let secure = json!({"httpGet": {"path": "/PreStop/slow/1", "port": 8080, "scheme": "HTTPS"}});
-    vec![
-        Scenario::of_steps(
-            "prestop-http-elsewhere-fails-after-main",
-            "httpGet to another pod, reset after 7 s; the main process came to its own end meanwhile",
-            vec![
-                Step::Create(server()),
-                Step::AwaitRunning("server"),
-                Step::Create(asking("-after 5s", "/elsewhere/reset/7")),
-                Step::AwaitRunning("pod"),
-                Step::Delete("pod"),
-                Step::AwaitGone("pod"),
-            ],
-            &["PreStop Interrupted"],
-        ),
-        Scenario::of_pod(
-            "prestop-https-answered-in-plain",
-            "httpGet by https, answered in plain http; the kubelet asks again without TLS",
-            Pod::of([Container::main("app", "-http :8080").pre_stop(secure)]).build(),
-            &["PreStop Succeeded"],
-        ),
-        Scenario::of_steps(
-            "poststart-http-main-crashes",
-            "the main process crashes while its own server lets the hook wait",
-            deleted_once(
-                Pod::of([
-                    Container::main("app", "-http :8080 -after 2500ms -after-code 3")
-                        .post_start(http("/PostStart/hang", json!(8080))),
-                    Container::main("second", ""),
-                ]),
-                "main end",
-                1,
-                1.0,
-            ),
-            &["PostStart Failed"],
         ),
     ]
 }
