@@ -155,3 +155,34 @@ impl Nodes {
             .then_some(NodeTrouble::Unreachable)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + second).unwrap()
+    }
+
+    fn seen(ready: NodeReady) -> NodeSeen {
+        NodeSeen {
+            name: "node-1".into(),
+            ready,
+            ready_since: None,
+            unreachable: false,
+        }
+    }
+
+    #[test]
+    fn a_trouble_explains_what_ended_in_it_and_nothing_before_or_after() {
+        let mut nodes = Nodes::default();
+        nodes.observe(at(0), &seen(NodeReady::True));
+        nodes.observe(at(10), &seen(NodeReady::Unknown));
+        nodes.observe(at(20), &seen(NodeReady::True));
+        nodes.forget(at(30), "node-1");
+        nodes.observe(at(40), &seen(NodeReady::True));
+        let told = [5, 15, 25, 35, 45].map(|second| nodes.trouble_at("node-1", at(second)));
+        let (unreachable, gone) = (Some(NodeTrouble::Unreachable), Some(NodeTrouble::Gone));
+        assert_eq!(told, [None, unreachable, None, gone, None]);
+    }
+}

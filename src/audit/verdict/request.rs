@@ -153,7 +153,7 @@ pub(super) fn all_ended_last<'a>(
     let is_sidecar =
         |place: usize| view.case.containers[place].container_type == ContainerType::Sidecar;
     // On equal seconds a sidecar ended later: its signal waits for the containers it serves, and for
-    // the sidecars declared after it.
+    // the sidecars declared after it, unless the grace is used up.
     let last = ends().max_by_key(|(place, _, at)| (*at, is_sidecar(*place), Reverse(*place)));
     let others = ends().filter(move |(place, _, at)| {
         last.is_some_and(|(last, _, last_at)| *place != last && *at == last_at && !is_sidecar(last))

@@ -14,6 +14,8 @@ use super::run::Played;
 
 /// After that no Event is to be expected any more: 150 s, and some for the end of the instance to be shown.
 pub const SETTLE_SECONDS: i64 = 160;
+/// A watch that broke shows an end later than it came.
+const AFTER_SECONDS: i64 = SETTLE_SECONDS + 60;
 const BEFORE_SECONDS: i64 = 2;
 /// What happens to others still shows that time went on.
 const TICK_SECONDS: i64 = 5;
@@ -73,7 +75,7 @@ impl Whole {
     /// If the part cannot be written.
     pub fn keep(&self, namespace: &str, played: Played, part: &Path) -> anyhow::Result<()> {
         let from = played.from - SignedDuration::from_secs(BEFORE_SECONDS);
-        let to = played.to + SignedDuration::from_secs(SETTLE_SECONDS);
+        let to = played.to + SignedDuration::from_secs(AFTER_SECONDS);
         let mut part = GzEncoder::new(File::create(part)?, Compression::best());
         writeln!(part, "{}", self.header)?;
         let tick = |at: Timestamp| json!({"at": at, "resource": "clock", "type": "TICK"});

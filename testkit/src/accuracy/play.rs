@@ -1,6 +1,7 @@
 //! Plays all chosen scenarios, phase after phase, and tells where the time went.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -91,24 +92,24 @@ pub async fn play(
             continue;
         }
         let venue = phase.venue();
-        if !stages.contains_key(&venue) {
-            let began = Instant::now();
-            let stage = Stage::set(cluster_of(venue)?, &dir_of(out, venue), hookaudit).await?;
-            stages.insert(venue, (stage, Outcomes::new()));
-            spent.add(format!("cluster {}", venue.name()), began);
-        }
-        if let Some((stage, outcomes)) = stages.get_mut(&venue) {
-            let began = Instant::now();
-            outcomes.extend(play_phase(stage, phase, &chosen).await?);
-            spent.waiting += waited_by(&phase.disturbance());
-            let seconds = began.elapsed().as_secs();
-            tell(&format!(
-                "{}: {} scenarios in {seconds} s",
-                phase.name(),
-                chosen.len()
-            ));
-            spent.add(phase.name(), began);
-        }
+        let (stage, outcomes) = match stages.entry(venue) {
+            Entry::Occupied(set) => set.into_mut(),
+            Entry::Vacant(place) => {
+                let began = Instant::now();
+                let stage = Stage::set(cluster_of(venue)?, &dir_of(out, venue), hookaudit).await?;
+                spent.add(format!("cluster {}", venue.name()), began);
+                place.insert((stage, Outcomes::new()))
+            }
+        };
+        let began = Instant::now();
+        outcomes.extend(play_phase(stage, phase, &chosen).await?);
+        spent.waiting += waited_by(&phase.disturbance());
+        let (count, seconds) = (chosen.len(), began.elapsed().as_secs());
+        tell(&format!(
+            "{}: {count} scenarios in {seconds} s",
+            phase.name()
+        ));
+        spent.add(phase.name(), began);
     }
     tell(&format!("{} s until all is settled", settle.as_secs()));
     let began = Instant::now();

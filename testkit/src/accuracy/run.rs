@@ -46,6 +46,7 @@ impl<'a> Player<'a> {
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}});
         self.ask(Method::POST, "/api/v1/namespaces", Some(&namespace))
             .await?;
+        self.until_account().await?;
         self.play(&self.scenario.steps).await
     }
 
@@ -247,6 +248,17 @@ impl<'a> Player<'a> {
         let path = format!("{}/pods/{pod}", self.core());
         while !is_so(&self.ask(Method::GET, &path, None).await?) {
             patient(began, "the pod did not come so far")?;
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
+    /// Without it no pod is admitted; controllers that come back from an outage take their time.
+    async fn until_account(&self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let path = format!("{}/serviceaccounts/default", self.core());
+        while self.ask(Method::GET, &path, None).await.is_err() {
+            patient(began, "the namespace has no default ServiceAccount")?;
             sleep(LOOK_AGAIN).await;
         }
         Ok(())

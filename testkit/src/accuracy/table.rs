@@ -1,6 +1,6 @@
 //! `docs/accuracy.md`: every scenario, what happened, and what the operator made of it.
 
-use crate::truth::{Figures, Graded, Truth};
+use crate::truth::{Figures, Graded, Truth, share};
 
 use super::scenarios::{NOT_RUN, NotRun};
 
@@ -39,7 +39,7 @@ pub fn document(rows: &[Row]) -> String {
                 figures.extra,
                 figures.right_share() * 100.0,
                 figures.confirmed,
-                figures.unknown,
+                with_share(figures.unknown, figures.total),
                 figures.unsettled
             ),
         );
@@ -55,7 +55,7 @@ pub fn document(rows: &[Row]) -> String {
                 "{name}: {} of {} stated intervals hold the true duration (within 0.5 s), {} are open, the median width is {:.2} s.\n",
                 figures.intervals_right,
                 figures.intervals,
-                figures.intervals_open,
+                with_share(figures.intervals_open, figures.intervals),
                 figures.median_width_seconds.unwrap_or_default()
             ),
         );
@@ -82,6 +82,10 @@ pub fn document(rows: &[Row]) -> String {
         );
     }
     text
+}
+
+fn with_share(part: usize, whole: usize) -> String {
+    format!("{part} ({:.1} %)", share(part, whole) * 100.0)
 }
 
 fn push(text: &mut String, line: std::fmt::Arguments<'_>) {

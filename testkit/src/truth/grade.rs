@@ -4,7 +4,7 @@ mod figures;
 #[cfg(test)]
 mod tests;
 
-pub use figures::Figures;
+pub use figures::{Figures, share};
 
 use std::collections::BTreeSet;
 

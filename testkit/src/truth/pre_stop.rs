@@ -330,11 +330,15 @@ fn own_line(
         .find(|at| delivery.began_at <= *at && *at <= until)
 }
 
-/// The hook's own account of how long it took is closer to the truth than the kubelet's.
+/// The kubelet's word counts, unless it stood still; then the hook's own account does.
 fn own_account(scene: &Scene<'_>, run: &mut Run, instance: &Instance, delivery: &Delivery<'_>) {
     let start = own_line(scene, instance, delivery, "start");
     let end = own_line(scene, instance, delivery, "end");
+    let stood_still = delivery
+        .ended
+        .is_some_and(|ended| scene.witnesses.was_away(delivery.began_at, ended.at));
     if let (Some(start), Some(end)) = (start, end)
+        && stood_still
         && !run.duration_is_minimum
     {
         run.duration_seconds = Some(to_milliseconds(seconds_between(start, end)));

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::audit_log::Request;
 use super::build::{End, Instance, Scene};
+use super::cause::Circumstances;
 use super::kubelet_log::Said;
 use super::time::{moment, seconds_between, to_milliseconds};
 use super::{Run, Split, Termination};
@@ -185,200 +186,13 @@ fn result(scene: &Scene<'_>, alive: &[&Instance], killed: &[String]) -> &'static
     }
 }
 
-/// A kubelet that is later than this is silent; below it is merely busy.
-const SILENT_SECONDS: f64 = 10.0;
-/// From then on the node controller calls it unreachable: its grace of 50 s, less the age of the last heartbeat.
-const UNREACHABLE_SECONDS: f64 = 40.0;
-
-/// What the causes of an end are chosen by.
-struct Circumstances {
-    is_finalizer_left: bool,
-    /// How long the kubelet was away, of the times that reached past the deadline.
-    silent_seconds: f64,
-    /// How long a postStart held the stop past the deadline.
-    held_seconds: f64,
-    is_runtime_away: bool,
-    is_volume_held: bool,
-    hook_overran: bool,
-    /// By the evidence alone.
-    perhaps_overran: bool,
-    /// A container whose own hook did not overrun was killed beside.
-    is_other_killed: bool,
-    has_hook: bool,
-    is_overrun_told: bool,
-    /// The API told of each container that was killed how its hook ended, or it had none.
-    is_hook_known: bool,
-    is_killed: bool,
-    is_force_deleted: bool,
-    is_node_lost: bool,
-}
-
-impl Circumstances {
-    fn of(
-        scene: &Scene<'_>,
-        termination: &Termination,
-        alive: &[&Instance],
-        slowest: Option<&Instance>,
-        hooks: &Hooks<'_>,
-        requested_at: Timestamp,
-    ) -> Self {
-        let pod = scene.pod;
-        let deletion = pod.deletion.as_ref();
-        let deadline = deletion.map_or(Timestamp::MAX, |deletion| deletion.deadline);
-        let ended_at = slowest
-            .and_then(|instance| instance.end.as_ref())
-            .map(|end| end.at);
-        let gone_at = pod.gone_at.or(ended_at).unwrap_or(Timestamp::MAX);
-        let last_hooks: Vec<&Run> = alive
-            .iter()
-            .filter_map(|instance| last_delivery(hooks.pre_stop, instance))
-            .collect();
-        let is_overrun = |hook: &Run| matches!(hook.outcome.as_str(), "Overran" | "CutShort");
-        let is = |hook: &Run, outcomes: &[&str]| outcomes.contains(&hook.outcome.as_str());
-        let killed_hooks: Vec<&Run> = alive
-            .iter()
-            .filter(|instance| termination.killed.contains(&instance.container))
-            .filter_map(|instance| last_delivery(hooks.pre_stop, instance))
-            .collect();
-        let is_runtime_away = scene
-            .witnesses
-            .absences("containerd")
-            .iter()
-            .any(|(from, until)| until.is_none_or(|until| until > deadline) && *from < gone_at);
-        let absences = scene.witnesses.absences("kubelet");
-        let silences = absences.iter().filter_map(|(from, until)| {
-            let until = until.unwrap_or(Timestamp::MAX).min(gone_at);
-            (until > deadline && *from < gone_at).then(|| seconds_between(*from, until))
-        });
-        let is_force_deleted = termination.result.as_deref() == Some("ForceDeleted");
-        let held_from = if is_force_deleted {
-            requested_at
-        } else {
-            deadline
-        };
-        let held_seconds = hooks
-            .post_start
-            .iter()
-            .map(|run| {
-                let began_at = run
-                    .started_at
-                    .as_ref()
-                    .and_then(|at| at.parse::<Timestamp>().ok());
-                let seconds = run.duration_seconds.unwrap_or(0.0);
-                began_at.map_or(0.0, |began_at| {
-                    seconds - seconds_between(began_at, held_from)
-                })
-            })
-            .fold(0.0, f64::max);
-        Self {
-            is_finalizer_left: pod.has_finalizers_at_end && pod.gone_at > ended_at,
-            silent_seconds: silences.fold(0.0, f64::max),
-            held_seconds,
-            is_runtime_away,
-            is_volume_held: scene.witnesses.is_held(&pod.namespace, "volume"),
-            hook_overran: last_hooks.iter().any(|hook| is_overrun(hook)),
-            perhaps_overran: last_hooks.iter().any(|hook| {
-                let guessed = hook.if_inferred.iter();
-                guessed
-                    .into_iter()
-                    .any(|guess| guess == "Overran" || guess == "CutShort")
-            }),
-            is_other_killed: termination.killed.iter().any(|killed| {
-                !last_hooks
-                    .iter()
-                    .any(|hook| hook.container == *killed && is_overrun(hook))
-            }),
-            has_hook: !killed_hooks.is_empty(),
-            is_overrun_told: last_hooks.iter().any(|hook| {
-                let is_told = pod.shows_event("FailedPreStopHook", &hook.container);
-                is_overrun(hook) && (is_told || hook.handler == "Sleep")
-            }),
-            is_hook_known: killed_hooks.iter().all(|hook| {
-                is(hook, &["Failed", "Interrupted", "Skipped"])
-                    || (hook.handler == "Sleep" && is(hook, &["Succeeded"]))
-            }),
-            // What became of the containers of an object that had gone is not what took its time.
-            is_killed: termination.result.as_deref() == Some("ForceKilled"),
-            is_force_deleted,
-            is_node_lost: termination.result.as_deref() == Some("NodeLost"),
-        }
-    }
-
-    /// The first that matches, as the contract says.
-    fn true_cause(&self) -> &'static str {
-        match self {
-            Self {
-                is_node_lost: true, ..
-            } => "NodeGone",
-            Self {
-                is_finalizer_left: true,
-                ..
-            } => "Finalizer",
-            Self { held_seconds, .. } if *held_seconds > 0.0 => "PostStart",
-            Self {
-                hook_overran: true, ..
-            } => "PreStop",
-            Self {
-                is_killed: true,
-                is_hook_known: true,
-                ..
-            } => "Shutdown",
-            Self {
-                is_killed: true, ..
-            } => "PreStopOrShutdown",
-            Self {
-                is_runtime_away: true,
-                ..
-            } => "ContainerRuntime",
-            Self { silent_seconds, .. } if *silent_seconds >= UNREACHABLE_SECONDS => {
-                "NodeUnreachable"
-            }
-            Self { silent_seconds, .. } if *silent_seconds >= SILENT_SECONDS => "KubeletSilent",
-            Self {
-                is_volume_held: true,
-                ..
-            } => "Volume",
-            _ => "WithinGrace",
-        }
-    }
-
-    /// What is as true.
-    fn other_causes(&self) -> &'static [&'static str] {
-        match self.true_cause() {
-            // The node controller's word for a kubelet that is silent for long; the node itself went on.
-            "NodeUnreachable" => &["KubeletSilent"],
-            // The API tells a deadline to the second.
-            "PostStart" if self.held_seconds < 1.0 && !self.is_force_deleted => &["WithinGrace"],
-            "PreStop" if self.is_killed && self.is_other_killed => &["Shutdown"],
-            _ => &[],
-        }
-    }
-
-    /// What the API's evidence fits as well.
-    fn guesses(&self) -> &'static [&'static str] {
-        match self.true_cause() {
-            "KubeletSilent" if self.perhaps_overran => &["NodeUnreachable", "PreStop"],
-            // It began in time, and that it told the end late may be anybody's delay.
-            "KubeletSilent" => &["NodeUnreachable", "WithinGrace"],
-            // The object went at once, whatever its containers did.
-            "PostStart" if self.is_force_deleted => &["WithinGrace"],
-            "Shutdown" if self.has_hook => &["PreStopOrShutdown"],
-            "PreStopOrShutdown" => &["PreStop", "Shutdown"],
-            "PreStop" if self.is_overrun_told => &[],
-            "PreStop" if self.is_killed => &["PreStopOrShutdown"],
-            "PreStop" => &["WithinGrace"],
-            _ => &[],
-        }
-    }
-}
-
 /// The deliveries to a pod.
 pub(super) struct Hooks<'a> {
     pub post_start: &'a [Run],
     pub pre_stop: &'a [Run],
 }
 
-fn last_delivery<'a>(runs: &'a [Run], instance: &Instance) -> Option<&'a Run> {
+pub(super) fn last_delivery<'a>(runs: &'a [Run], instance: &Instance) -> Option<&'a Run> {
     runs.iter()
         .rev()
         .find(|run| run.container == instance.container && run.restart == instance.restart)

@@ -67,7 +67,7 @@ fn several() -> Vec<Scenario> {
         ),
         Scenario::of_pod(
             "sleeps-of-two-containers",
-            "two containers sleep, one shorter and one longer than the grace of the deletion leaves it",
+            "two containers sleep for 2 s and 6 s of a grace of 7 s",
             Pod::of([
                 Container::main("app", "").pre_stop(sleep(2)),
                 Container::main("second", "").pre_stop(sleep(6)),
@@ -238,7 +238,7 @@ fn restarts() -> Vec<Scenario> {
             &["PreStop Skipped", "PreStop Succeeded"],
         ),
         Scenario::of_steps(
-            "poststart-fails-then-succeeds-nothing-else",
+            "second-poststart-fails",
             "the second container's postStart fails twice beside a first one with both hooks",
             once_more(
                 Pod::of([
