@@ -15,7 +15,7 @@ use crate::{accuracy, constructed};
 const CONSTRUCTED_ONLY: [&str; 3] = [
     "run outcome Running",
     "run trigger NodeShutdown",
-    "incident type PostStartStuck",
+    "termination trigger NodeShutdown",
 ];
 
 /// The words by the place in which a report has them.

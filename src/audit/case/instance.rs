@@ -104,6 +104,10 @@ impl Instances {
 
     fn end(&mut self, now: Timestamp, seen: Seen, restart: u32, terminated: &TerminatedSeen) {
         if terminated.reason == TerminatedReason::ContainerStatusUnknown {
+            // A kubelet that cannot read the end counts a restart that never was.
+            if self.all.is_empty() {
+                self.instance(restart.saturating_sub(1)).preexisting = seen == Seen::Listed;
+            }
             if let Some(latest) = self.all.last_mut() {
                 latest.end_unknown = true;
             }

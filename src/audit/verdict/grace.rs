@@ -123,8 +123,9 @@ fn of_deletion(view: &View<'_>, kill: &Kill) -> Option<Grace> {
     Some(grace)
 }
 
+/// Of a pod that had completed, all stops came before its deletion, whatever two clocks say.
 fn deleted_before(view: &View<'_>, kill: &Kill) -> bool {
-    view.case
-        .requested()
-        .is_some_and(|requested| requested.earliest <= kill.at.latest)
+    let requested = view.case.requested();
+    !view.case.stop.completed_before
+        && requested.is_some_and(|requested| requested.earliest <= kill.at.latest)
 }

@@ -156,7 +156,9 @@ pub(super) fn all_ended_last<'a>(
     // the sidecars declared after it, unless the grace is used up.
     let last = ends().max_by_key(|(place, _, at)| (*at, is_sidecar(*place), Reverse(*place)));
     let others = ends().filter(move |(place, _, at)| {
-        last.is_some_and(|(last, _, last_at)| *place != last && *at == last_at && !is_sidecar(last))
+        last.is_some_and(|(last, _, last_at)| {
+            *place != last && *at == last_at && is_sidecar(*place) == is_sidecar(last)
+        })
     });
     last.into_iter().chain(others)
 }
