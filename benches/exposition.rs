@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hookaudit::audit::observation::{HookSpec, Thresholds, Uid};
 use hookaudit::audit::record::WorkloadRef;
-use hookaudit::audit::snapshot::{HookLedger, Snapshot, TerminationLedger, Workload};
+use hookaudit::audit::snapshot::{Basis, HookLedger, Snapshot, TerminationLedger, Workload};
 use hookaudit::audit::words::{ContainerType, Handler, Hook, Outcome};
 use hookaudit::sink::metrics::{Format, Gzip, MetricsSettings, Renderer};
 use jiff::Timestamp;
@@ -174,5 +174,7 @@ fn workload(number: usize) -> Workload {
         gaps: Vec::new(),
         gap_count: 0,
         gap_seconds: 0,
+        gap_matters: false,
+        basis: Basis::default(),
     }
 }

@@ -5,6 +5,7 @@
     reason = "`KubeSchema` copies each struct into a function"
 )]
 
+mod account;
 mod base;
 mod convert;
 mod packed;
@@ -20,11 +21,11 @@ use crate::audit::observation::{Thresholds, Uid};
 use crate::audit::record::WorkloadRef;
 use crate::audit::snapshot::Workload;
 
-pub use base::{Base, BaseCondition, base};
+pub use base::base;
 pub(crate) use status::cut;
 pub use status::{
-    ActiveStatus, BucketsStatus, ConditionStatus, FindingStatus, GapStatus, HookAuditStatus,
-    HookStatus, IncidentStatus, ObservationStatus, SecondsInterval, StreakStatus,
+    AccountStatus, ActiveStatus, BucketsStatus, ConditionStatus, FindingStatus, GapStatus,
+    HookAuditStatus, HookStatus, IncidentStatus, ObservationStatus, SecondsInterval, StreakStatus,
     TerminationsStatus,
 };
 

@@ -21,7 +21,9 @@
     clippy::iter_over_hash_type
 )]
 
+pub mod account;
 pub mod auditor;
+pub mod base;
 pub mod case;
 pub mod gap;
 pub mod histogram;

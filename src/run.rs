@@ -155,6 +155,7 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
     );
     let auditor = Auditor::new(Settings {
         thresholds: config.thresholds,
+        writer: seed(),
         seed: seed(),
         streams,
     });

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::audit::observation::{HookSpec, Resource, Uid};
-use crate::audit::record::{Gap, GapReason, Incident, WorkloadRef};
+use crate::audit::base::{Base, BaseCondition};
+use crate::audit::observation::{HookSpec, Resource};
+use crate::audit::record::{Gap, GapReason, Incident};
 use crate::audit::snapshot::{HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
     ConditionStatus as ConditionWord, ConditionType, ContainerType, Fault, Handler, Hook, Outcome,
@@ -12,49 +13,21 @@ use crate::audit::words::{
 };
 
 use super::HookAudit;
+use super::account::unpack;
 use super::packed::{unpack_amendments, unpack_histogram};
-use super::status::{
-    ConditionStatus, GapStatus, HookAuditStatus, HookStatus, StreakStatus, TerminationsStatus,
-};
+use super::status::{ConditionStatus, GapStatus, HookStatus, StreakStatus, TerminationsStatus};
 
-/// What of a workload's ledger its status tells: everything but what is going on now.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Base {
-    pub target: WorkloadRef,
-    /// Of the owner that the object was made for.
-    pub owner_uid: Option<Uid>,
-    pub since: Option<Timestamp>,
-    /// Hooks whose container, hook or handler is no word of this version are left out.
-    pub hooks: Vec<HookLedger>,
-    pub terminations: TerminationLedger,
-    pub incidents: Vec<Incident>,
-    pub incident_count: u64,
-    pub conditions: Vec<BaseCondition>,
-    pub streaks: Vec<Streak>,
-    pub gaps: Vec<Gap>,
-    pub gap_count: u64,
-    pub gap_seconds: u64,
-}
-
-/// A condition as it was last written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseCondition {
-    pub condition_type: ConditionType,
-    pub status: ConditionWord,
-    pub reason: Box<str>,
-    pub last_transition_at: Timestamp,
-}
-
-/// Reads a `HookAudit` back. Times are whole seconds, lists as bounded as the status is.
+/// Reads a `HookAudit` back. Times are whole seconds, lists as bounded as the status is. A status that
+/// does not say what of its tallies is counted is nothing to go on from.
 #[must_use]
-pub fn base(audit: &HookAudit) -> Base {
-    let nothing = HookAuditStatus::default();
-    let status = audit.status.as_ref().unwrap_or(&nothing);
+pub fn base(audit: &HookAudit) -> Option<Base> {
+    let status = audit.status.as_ref()?;
+    let account = unpack(status.account.as_ref()?);
     let observation = status.observation.as_ref();
-    Base {
-        target: audit.spec.target_ref.workload(),
+    Some(Base {
         owner_uid: audit.owner_uids().next(),
         since: observation.map(|observation| observation.since.0),
+        grace_seconds: status.termination_grace_period_seconds,
         hooks: status.hooks.iter().filter_map(hook).collect(),
         terminations: status
             .terminations
@@ -72,7 +45,8 @@ pub fn base(audit: &HookAudit) -> Base {
         gaps: observation.map_or_else(Vec::new, |seen| seen.gaps.iter().filter_map(gap).collect()),
         gap_count: observation.map_or(0, |observation| count(observation.gap_count)),
         gap_seconds: observation.map_or(0, |observation| count(observation.lost_seconds)),
-    }
+        account,
+    })
 }
 
 fn hook(status: &HookStatus) -> Option<HookLedger> {
@@ -159,12 +133,7 @@ fn streak(status: &StreakStatus) -> Option<Streak> {
 }
 
 fn gap(status: &GapStatus) -> Option<Gap> {
-    let mut reasons = [
-        GapReason::Relisted,
-        GapReason::BoundReached,
-        GapReason::Unattributed,
-    ]
-    .into_iter();
+    let mut reasons = GapReason::ALL.iter().copied();
     Some(Gap {
         from: at(&status.from),
         to: at(&status.to),

@@ -7,6 +7,7 @@ use crate::audit::snapshot::{Active, Condition, HookLedger, Streak, TerminationL
 use crate::audit::words::{Cause, Hook, Outcome, TerminationResult};
 
 use super::OTHER;
+use super::account::pack;
 use super::packed::{pack_amendments, pack_histogram};
 use super::status::{
     ACTIVE_MAX, ActiveStatus, BucketsStatus, ConditionStatus, DETAIL_LENGTH, EVIDENCE_LENGTH,
@@ -52,6 +53,7 @@ impl From<&Workload> for HookAuditStatus {
                 .skip(incidents_left_out)
                 .map(incident)
                 .collect(),
+            account: Some(pack(&workload.basis.account)),
         }
     }
 }

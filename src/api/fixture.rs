@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::audit::observation::{HookSpec, Thresholds, Uid};
 use crate::audit::record::{Incident, WorkloadRef};
-use crate::audit::snapshot::{Condition, HookLedger, TerminationLedger, Workload};
+use crate::audit::snapshot::{Basis, Condition, HookLedger, TerminationLedger, Workload};
 use crate::audit::words::{
     Cause, ConditionStatus, ConditionType, Confidence, ContainerType, Handler, Hook, IncidentType,
     Outcome,
@@ -31,6 +31,8 @@ pub(crate) fn plain_workload() -> Workload {
         gaps: Vec::new(),
         gap_count: 0,
         gap_seconds: 0,
+        gap_matters: false,
+        basis: Basis::default(),
     }
 }
 

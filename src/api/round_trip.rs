@@ -10,6 +10,7 @@ use proptest::sample::select;
 
 use super::fixture::plain_workload;
 use super::*;
+use crate::audit::base::BaseCondition;
 use crate::audit::observation::{HookSpec, Resource};
 use crate::audit::record::{Gap, GapReason, Incident, Interval};
 use crate::audit::snapshot::{Condition, Histogram, HookLedger, Streak, TerminationLedger};
@@ -32,8 +33,8 @@ proptest! {
         let read: HookAudit = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(&read.status, &audit.status);
 
-        let back = base(&read);
-        prop_assert_eq!(&back.target, &workload.target);
+        let back = base(&read).unwrap();
+        prop_assert_eq!(back.account, workload.basis.account);
         prop_assert_eq!(back.hooks, workload.hooks);
         prop_assert_eq!(back.terminations, workload.terminations);
         prop_assert_eq!(back.incidents, workload.incidents);

@@ -87,6 +87,37 @@ pub struct HookAuditStatus {
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub incidents: Vec<IncidentStatus>,
+    /// What of these tallies is counted. It is for the operator: with it nothing is lost, and nothing counted
+    /// twice, over restarts and failovers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountStatus>,
+}
+
+/// What of a status's tallies is counted, written together with them.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
+pub struct AccountStatus {
+    /// Names the process that wrote it.
+    #[schemars(length(max = 16))]
+    pub writer: String,
+    /// Verdicts that this process had counted.
+    pub sequence: i64,
+    /// When the tallies were read.
+    #[schemars(schema_with = "time_schema")]
+    pub time: Time,
+    /// The newest Events taken in, packed as `reason:resourceVersion`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub marks: String,
+    /// Pods that are not counted yet, packed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 11_000))]
+    pub open: String,
+    /// Pods of which something is counted, packed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 40_000))]
+    pub counted: String,
 }
 
 /// Since when the workload is watched, and what of that time could not be seen.

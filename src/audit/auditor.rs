@@ -1,20 +1,26 @@
 //! The state machine: observations in, transitions and snapshots out.
 //!
 //! - `attribution`: whose pod it is.
+//! - `tally`: what was counted of a pod. `accounts`: what a status says of that. `rebase`: a ledger made
+//!   again from a status, whoever wrote it. `resume`: what happened while nothing watched.
 //! - `pods`: what a pod's own stream does to the roster and to cases.
 //! - `events`: which case an Event belongs to, and which wait for theirs.
 //! - `cases`: a case judged, settled, amended, closed.
 //! - `reports`: what `HookAudit`s on the API tell.
 //! - `ledgers`: what stays per workload, and the snapshot of it.
 
+mod accounts;
 mod attribution;
 mod cases;
 mod events;
 mod ledgers;
 mod pods;
+mod rebase;
 mod reports;
+mod resume;
 #[cfg(test)]
 mod script;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -38,15 +44,21 @@ use cases::Open;
 use events::Early;
 use ledgers::Ledgers;
 use pods::Resting;
+use rebase::Closed;
 
 /// Events are kept for an hour (`--event-ttl`); five minutes less leaves time to list them.
 const EVENT_LIFE_SECONDS: f64 = 3300.0;
+
+/// So long may a case wait to be written, at most: the writer lets nothing wait longer.
+const OPEN_CASE_SECONDS: i64 = 900;
 
 /// What the core is told once, at its start.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// The operator's defaults; a `HookAudit` may say otherwise for its workload.
     pub thresholds: Thresholds,
+    /// Names this process in the statuses it writes, as no other is named; 0 where it writes none.
+    pub writer: u64,
     /// Seed of the indexes by uid and name, whose keys are chosen by users.
     pub seed: u64,
     /// The streams whose first lists have to be complete before anything settles.
@@ -79,6 +91,9 @@ pub enum Transition {
 #[derive(Debug)]
 pub struct Auditor {
     thresholds: Thresholds,
+    writer: u64,
+    /// Of the verdict that was counted last.
+    sequence: u64,
     now: Timestamp,
     observed_from: Option<Timestamp>,
     /// When anything was last seen on any stream.
@@ -91,6 +106,11 @@ pub struct Auditor {
     terminating_namespaces: BTreeMap<Box<str>, Option<Timestamp>>,
     cases: BTreeMap<Uid, Open>,
     resting: BTreeMap<Uid, Resting>,
+    closed: Closed,
+    /// Streams of Events that are listed again, per reason.
+    relisting: BTreeMap<EventReason, u32>,
+    /// Pods whose newest Events no mark tells of yet.
+    held: BTreeSet<Uid>,
     early: BTreeMap<Uid, Early>,
     early_count: usize,
     /// A static pod's Events carry the uid of its manifest.
@@ -104,6 +124,11 @@ pub struct Auditor {
     /// The pods' first list is complete, so that a pod not seen before is new.
     pods_listed: bool,
     was_synced: bool,
+    synced_at: Timestamp,
+    /// When whoever led before this process was synced last renewed the Lease.
+    renewed_at: Option<Timestamp>,
+    /// A status was seen that an earlier process wrote.
+    has_predecessor: bool,
 }
 
 /// What a timer fires for.
@@ -134,6 +159,8 @@ impl Auditor {
         }
         Self {
             thresholds: settings.thresholds,
+            writer: settings.writer,
+            sequence: 0,
             now: Timestamp::MIN,
             observed_from: None,
             heard_at: None,
@@ -144,6 +171,9 @@ impl Auditor {
             terminating_namespaces: BTreeMap::new(),
             cases: BTreeMap::new(),
             resting: BTreeMap::new(),
+            closed: Closed::default(),
+            relisting: BTreeMap::new(),
+            held: BTreeSet::new(),
             early: BTreeMap::new(),
             early_count: 0,
             mirrors: BTreeMap::new(),
@@ -154,6 +184,9 @@ impl Auditor {
             counts: Counts::default(),
             pods_listed: false,
             was_synced: !awaited,
+            synced_at: Timestamp::MIN,
+            renewed_at: None,
+            has_predecessor: false,
         }
     }
 
@@ -171,6 +204,7 @@ impl Auditor {
             Observation::Pod(pod) => self.pod(&pod),
             Observation::PodGone(pod) => self.pod_gone(&pod),
             Observation::Event(event) => self.event(*event),
+            Observation::Found(event) => self.found(&event),
             Observation::Node(node) => self.nodes.observe(now, &node),
             Observation::NodeGone { name } => {
                 self.nodes.forget(now, &name);
@@ -185,6 +219,7 @@ impl Auditor {
             Observation::OwnerGone(owner) => self.owners.gone(&owner),
             Observation::Report(report) => self.report_seen(&report),
             Observation::ReportGone { namespace, name } => self.report_gone(namespace, name),
+            Observation::Leader { renewed_at } => self.leader_heard(renewed_at),
             Observation::Tick => {}
             Observation::Relist(stream) => self.relist(&stream),
             Observation::Synced(stream) => self.synced(&stream),
@@ -257,6 +292,7 @@ impl Auditor {
             self.gaps.relist(self.now, stream);
         }
         match stream.resource {
+            Resource::Events if self.was_synced => self.relisting(stream, true),
             Resource::Pods => self.roster.begin_epoch(),
             Resource::ReplicaSets | Resource::Jobs => self.owners.begin_epoch(stream.resource),
             _ => {}
@@ -276,6 +312,7 @@ impl Auditor {
                 self.owners.sweep(stream.resource);
             }
             Resource::Nodes => self.nodes.listed(),
+            Resource::Events if self.was_synced => self.relisting(stream, false),
             _ => {}
         }
         if let Some(gap) = gap {
@@ -283,7 +320,9 @@ impl Auditor {
         }
         if !self.was_synced && self.gaps.is_synced() {
             self.was_synced = true;
+            self.synced_at = self.now;
             self.all_synced();
+            self.take_up();
             let uids: Vec<Uid> = self.cases.keys().copied().collect();
             for uid in uids {
                 self.touch(uid);

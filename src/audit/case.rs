@@ -9,12 +9,13 @@ mod signs;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::account::{Marks, PodAccount, Resumed};
 use super::moment::{Moment, seconds, seconds_after};
 use super::observation::{
     ContainerSeen, Disruption, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen,
     RestartPolicy, StateSeen, StatusReason, Subject, Uid, WaitingReason,
 };
-use super::words::ContainerType;
+use super::words::{ContainerType, Hook};
 use events::{Absorbed, EventLines};
 use instance::{Instance, Instances, Seen};
 
@@ -46,6 +47,10 @@ pub struct Case {
     pub gone_at: Option<Timestamp>,
     /// It vanished between two lists: its last state is older than its end.
     pub vanished: bool,
+    /// Only Events told of it: its object was gone before anything was watched.
+    pub is_unseen: bool,
+    /// The newest Events of it, per reason.
+    pub marks: Marks,
 }
 
 /// Facts of one container of a pod.
@@ -61,6 +66,8 @@ pub struct ContainerCase {
     pub instances: Instances,
     pub events: EventLines,
     pub shown: Shown,
+    /// The last postStart and preStop that were counted before this case was opened: restart and attempt.
+    pub told: [Option<(u32, u32)>; Hook::ALL.len()],
 }
 
 /// What the latest status shows of a container.
@@ -146,6 +153,21 @@ impl Case {
             stop: Stop::default(),
             gone_at: None,
             vanished: false,
+            is_unseen: false,
+            marks: Marks::default(),
+        }
+    }
+
+    /// The case of a pod that is gone and that only Events tell of.
+    #[must_use]
+    pub fn unseen(now: Timestamp, pod: &PodSeen) -> Self {
+        Self {
+            node: pod.node.clone(),
+            containers: pod.containers.iter().map(ContainerCase::new).collect(),
+            gone_at: Some(now),
+            vanished: true,
+            is_unseen: true,
+            ..Self::new(now, pod)
         }
     }
 
@@ -247,11 +269,26 @@ impl Case {
         }
     }
 
-    /// Takes an Event about this pod, or says why it cannot be one.
+    /// What of this pod was counted before.
+    pub fn resume(&mut self, told: &PodAccount) {
+        for container in &mut self.containers {
+            for hook in Hook::ALL {
+                let run = told.run(&container.name, *hook);
+                container.told[*hook as usize] = run.map(|run| run.last());
+            }
+        }
+    }
+
+    /// Takes an Event about this pod, or says why it cannot be one. `resumed` tells what was
+    /// counted before the case was opened.
     ///
     /// # Errors
     /// The Event names a container or hook that the pod does not have, another node, or a time before the pod.
-    pub fn absorb_event(&mut self, event: &EventSeen) -> Result<Absorbed, Refusal> {
+    pub fn absorb_event(
+        &mut self,
+        event: &EventSeen,
+        resumed: Option<&Resumed>,
+    ) -> Result<Absorbed, Refusal> {
         let Subject::Pod { container, .. } = &event.subject else {
             return Ok(Absorbed::Repeated);
         };
@@ -263,7 +300,7 @@ impl Case {
             self.event_lag = Some(self.event_lag.map_or(lag, |known| known.min(lag)));
         }
         match container {
-            None => Ok(self.events.absorb(event)),
+            None => Ok(self.events.absorb(event, 0)),
             Some(name) => {
                 let known = self.containers.iter_mut().find(|known| known.name == *name);
                 let known = known.ok_or(Refusal::NoSuchContainer)?;
@@ -280,7 +317,10 @@ impl Case {
                     {
                         Err(Refusal::NoSuchHook)
                     }
-                    _ => Ok(known.events.absorb(event)),
+                    _ => {
+                        let told = resumed.map_or(0, |resumed| resumed.told(event, name));
+                        Ok(known.events.absorb(event, told))
+                    }
                 }
             }
         }
@@ -363,6 +403,7 @@ impl ContainerCase {
             instances: Instances::default(),
             events: EventLines::default(),
             shown: Shown::NotStarted,
+            told: [None; Hook::ALL.len()],
         }
     }
 

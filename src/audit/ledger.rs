@@ -11,12 +11,11 @@ use jiff::Timestamp;
 
 use self::kept::Kept;
 use self::streaks::Verdict;
+use super::base::Base;
 use super::observation::{HookSpec, Thresholds, Uid};
 use super::record::{Gap, Incident, PodRef, Run, Termination, WorkloadRef};
-use super::snapshot::{Active, HookLedger, Streak, TerminationLedger, Workload};
-use super::words::{
-    ConditionReason, ConditionStatus, ConditionType, ContainerType, Fault, Hook, Outcome,
-};
+use super::snapshot::{Active, Basis, HookLedger, Streak, TerminationLedger, Workload};
+use super::words::{ConditionStatus, ConditionType, ContainerType, Fault, Hook, Outcome};
 
 mod active;
 mod conditions;
@@ -75,6 +74,8 @@ struct Unrest {
     gaps: Vec<Gap>,
     gap_count: u64,
     gap_seconds: u64,
+    /// Pods were starting or stopping in a gap.
+    gap_matters: bool,
     /// Conditions that are not, or not since the beginning, what they were first.
     flips: Vec<Standing>,
 }
@@ -113,50 +114,56 @@ impl Ledger {
         }
     }
 
-    /// The ledger that gave this view, told incidents included.
+    /// This ledger with the tallies of a status in place of its own; what is going on now stays, as do
+    /// incidents of it that were told.
     #[must_use]
-    pub fn from_view(view: &Workload) -> Self {
-        let mut ledger = Self::new(
-            view.namespace.clone(),
-            view.target.clone(),
-            view.uid,
-            view.since,
-        );
-        ledger.grace_seconds = view.grace_seconds;
-        ledger.hooks = view.hooks.clone();
-        ledger.terminations = view.terminations.clone();
-        ledger.revision = view.revision;
-        ledger.pods = view.pods;
-        ledger.dirty = false;
-        let readiness = view
-            .condition(ConditionType::Ready)
-            .map(|ready| ready.reason);
-        if view.gone {
-            ledger.readiness = Readiness::Gone;
-        } else if readiness == Some(ConditionReason::Syncing.as_str()) {
-            ledger.readiness = Readiness::Syncing;
-        }
-        *ledger.unrest_mut() = Unrest {
-            thresholds: view.thresholds,
-            active: view.active.clone(),
-            told: active::told_of(&view.active),
-            incidents: incidents::kept(&view.incidents),
-            incident_count: view.incident_count,
-            streaks: conditions::recalled_streaks(view),
-            gaps: view.gaps.clone(),
-            gap_count: view.gap_count,
-            gap_seconds: view.gap_seconds,
-            flips: Vec::new(),
+    pub fn onto(&self, now: Timestamp, base: &Base) -> Self {
+        let mut ledger = Self {
+            namespace: self.namespace.clone(),
+            target: self.target.clone(),
+            uid: self.uid,
+            since: base.since.unwrap_or(self.since),
+            grace_seconds: self.grace_seconds.or(base.grace_seconds),
+            hooks: base.hooks.clone(),
+            terminations: base.terminations.clone(),
+            unrest: None,
+            revision: self.revision,
+            view: Weak::new(),
+            pods: self.pods,
+            readiness: self.readiness,
+            dirty: true,
         };
-        for condition in &view.conditions {
+        *ledger.unrest_mut() = Unrest {
+            thresholds: self.thresholds(),
+            told: self
+                .unrest
+                .as_ref()
+                .map_or_else(Vec::new, |unrest| unrest.told.clone()),
+            incidents: incidents::kept(&base.incidents),
+            incident_count: base.incident_count,
+            streaks: conditions::recalled_streaks(base),
+            gaps: base.gaps.clone(),
+            gap_count: base.gap_count,
+            gap_seconds: base.gap_seconds,
+            ..Unrest::default()
+        };
+        for condition in &base.conditions {
             ledger.stand(Standing {
                 condition_type: condition.condition_type,
                 status: condition.status,
                 since: condition.last_transition_at,
             });
         }
-        ledger.calm();
+        for row in &self.hooks {
+            ledger.declare(&row.container, row.container_type, row.hook, &row.spec);
+        }
+        ledger.weigh(now);
         ledger
+    }
+
+    /// Lists an incident that was told before, unless it is listed.
+    pub fn recall(&mut self, incident: Incident) {
+        let _told_before = self.keep(incident);
     }
 
     /// A living pod declares a hook. Containers without a row of their own fold into `_other`.
@@ -176,6 +183,20 @@ impl Ledger {
             self.dirty = true;
         }
         self.dirty |= self.hooks.len() != rows_before;
+    }
+
+    /// `terminationGracePeriodSeconds` of the newest pod.
+    #[must_use]
+    pub const fn grace_seconds(&self) -> Option<i64> {
+        self.grace_seconds
+    }
+
+    /// A hook that a pod declared.
+    #[must_use]
+    pub fn declared(&self, container: &str, hook: Hook) -> Option<(ContainerType, HookSpec)> {
+        let mut rows = self.hooks.iter();
+        rows.find(|row| *row.container == *container && row.hook == hook)
+            .map(|row| (row.container_type, row.spec.clone()))
     }
 
     /// `terminationGracePeriodSeconds` of the newest pod.
@@ -333,8 +354,13 @@ impl Ledger {
         self.dirty
     }
 
+    /// What it rests on has changed.
+    pub fn outdate(&mut self) {
+        self.dirty = true;
+    }
+
     /// The workload as readers see it, of this revision if it changed since the last view.
-    pub fn view(&mut self, now: Timestamp, revision: u64) -> Arc<Workload> {
+    pub fn view(&mut self, now: Timestamp, revision: u64, basis: Basis) -> Arc<Workload> {
         self.handle_timeout(now);
         if self.dirty {
             self.weigh(now);
@@ -343,12 +369,12 @@ impl Ledger {
         } else if let Some(view) = self.view.upgrade() {
             return view;
         }
-        let view = Arc::new(self.workload());
+        let view = Arc::new(self.workload(basis));
         self.view = Arc::downgrade(&view);
         view
     }
 
-    fn workload(&self) -> Workload {
+    fn workload(&self, basis: Basis) -> Workload {
         let calm = Unrest::default();
         let unrest = self.unrest.as_deref().unwrap_or(&calm);
         Workload {
@@ -371,6 +397,8 @@ impl Ledger {
             gaps: unrest.gaps.clone(),
             gap_count: unrest.gap_count,
             gap_seconds: unrest.gap_seconds,
+            gap_matters: unrest.gap_matters,
+            basis,
         }
     }
 

@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use super::base::Base;
 use super::words::{ContainerType, Handler};
 
 /// One thing seen, in the order in which it left its channel.
@@ -16,6 +17,8 @@ pub enum Observation {
     PodGone(Box<PodSeen>),
     /// An Event as it is now. The end of an Event is its expiry and is never observed.
     Event(Box<EventSeen>),
+    /// An Event that a look-up of its pod found; its own stream may still be behind.
+    Found(Box<EventSeen>),
     Node(NodeSeen),
     NodeGone {
         name: Box<str>,
@@ -33,6 +36,10 @@ pub enum Observation {
     ReportGone {
         namespace: Box<str>,
         name: Box<str>,
+    },
+    /// The Lease as it was found at the start: whoever led then, or before.
+    Leader {
+        renewed_at: Timestamp,
     },
     /// The watch broke; what follows up to [`Observation::Synced`] is everything there is.
     Relist(Stream),
@@ -106,6 +113,18 @@ pub struct Stream {
     pub selector: Option<Box<str>>,
 }
 
+impl Stream {
+    /// The field by which the Events of one pod are selected.
+    pub const OF_ONE_POD: &'static str = "involvedObject.uid=";
+
+    /// No watch, but a look-up of one pod's Events.
+    #[must_use]
+    pub fn is_look_up(&self) -> bool {
+        let selector = self.selector.as_deref();
+        selector.is_some_and(|selector| selector.starts_with(Self::OF_ONE_POD))
+    }
+}
+
 /// The uid of an object: a UUID, or a static pod's config hash, which has as many bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid(pub u128);
@@ -125,6 +144,12 @@ impl Uid {
             digits += 1;
         }
         (digits == 32).then_some(Self(bits))
+    }
+
+    /// Half as long, and still different for the pods of one workload.
+    #[must_use]
+    pub const fn digest(self) -> u64 {
+        (self.0 >> 64) as u64 ^ self.0 as u64
     }
 }
 
@@ -329,6 +354,8 @@ pub enum TerminatedReason {
 pub struct EventSeen {
     pub namespace: Box<str>,
     pub name: Box<str>,
+    /// `metadata.resourceVersion`, comparable within one resource (KEP-5504); 0 where it is none.
+    pub resource_version: u64,
     pub subject: Subject,
     pub reason: EventReason,
     pub note: Note,
@@ -388,6 +415,36 @@ pub enum EventReason {
 }
 
 impl EventReason {
+    /// Every reason that a verdict reads.
+    pub const ALL: &'static [Self] = &[
+        Self::FailedPostStartHook,
+        Self::FailedPreStopHook,
+        Self::Killing,
+        Self::FailedKillPod,
+        Self::ExceededGracePeriod,
+        Self::Evicted,
+        Self::Preempting,
+        Self::Preempted,
+        Self::TaintManagerEviction,
+        Self::FailedUnMount,
+        Self::Starting,
+        Self::Shutdown,
+        Self::Started,
+        Self::Created,
+        Self::Pulling,
+        Self::Pulled,
+        Self::Other,
+    ];
+
+    /// Reads what [`Self::as_str`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.as_str() == text)
+    }
+
     /// The reason as the API writes it; `Other` stands for many.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -467,8 +524,11 @@ pub struct ReportSeen {
     pub name: Box<str>,
     pub uid: Option<Uid>,
     pub resource_version: Box<str>,
+    /// With the uid of the owner that the object was made for.
     pub target: ControllerRef,
     pub thresholds: Thresholds,
+    /// `None` without a status that says what of it is counted.
+    pub base: Option<Box<Base>>,
 }
 
 /// `spec.thresholds`; what is absent takes the operator's default.

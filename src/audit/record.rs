@@ -263,15 +263,25 @@ pub enum GapReason {
     BoundReached,
     /// The name of a pod that is gone looked generated and fits no owner.
     Unattributed,
+    /// No process watched.
+    NotWatched,
 }
 
 impl GapReason {
+    pub const ALL: &'static [Self] = &[
+        Self::Relisted,
+        Self::BoundReached,
+        Self::Unattributed,
+        Self::NotWatched,
+    ];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Relisted => "Relisted",
             Self::BoundReached => "BoundReached",
             Self::Unattributed => "Unattributed",
+            Self::NotWatched => "NotWatched",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::account::Account;
 use super::observation::{HookSpec, Thresholds, Uid};
 use super::record::{Gap, Incident, WorkloadRef};
 use super::words::{
@@ -81,6 +82,29 @@ pub struct Workload {
     pub gaps: Vec<Gap>,
     pub gap_count: u64,
     pub gap_seconds: u64,
+    /// Pods were starting or stopping in one of its gaps: it is worth a write of its own.
+    pub gap_matters: bool,
+    pub basis: Basis,
+}
+
+/// What tallies rest on, and what goes on from them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Basis {
+    /// What of the tallies is counted, for whoever goes on from them.
+    pub account: Account,
+    /// The tallies as the API holds them; `None` while it holds none.
+    pub written: Option<Arc<Written>>,
+    /// The resourceVersion of the `HookAudit` that was last seen.
+    pub report_version: Option<Box<str>>,
+}
+
+/// Tallies as they stand in a status.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Per container and hook, runs that were ever counted with an outcome.
+    pub outcomes: Box<[(Box<str>, Hook, [u64; Outcome::ALL.len()])]>,
+    pub results: [u64; TerminationResult::ALL.len()],
+    pub total_seconds: u64,
 }
 
 impl Workload {
@@ -131,10 +155,31 @@ impl HookLedger {
     pub fn count(&self, outcome: Outcome) -> u64 {
         self.outcomes[outcome as usize]
     }
+
+    /// Settled runs that have or once had this outcome: what an amendment took from a tally stays.
+    #[must_use]
+    pub fn ever_counted(&self, outcome: Outcome) -> u64 {
+        let amended = self
+            .amendments
+            .iter()
+            .filter(|(from, _, _)| *from == outcome)
+            .map(|(_, _, times)| times);
+        self.count(outcome).saturating_add(amended.sum())
+    }
+}
+
+impl Written {
+    /// Runs of a hook that were ever written with an outcome.
+    #[must_use]
+    pub fn ever_counted(&self, container: &str, hook: Hook, outcome: Outcome) -> u64 {
+        let mut rows = self.outcomes.iter();
+        rows.find(|(name, of, _)| **name == *container && *of == hook)
+            .map_or(0, |(_, _, outcomes)| outcomes[outcome as usize])
+    }
 }
 
 /// Tallies of terminations of one workload.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TerminationLedger {
     /// Settled terminations per result, in the order of [`TerminationResult::ALL`].
     pub results: [u64; TerminationResult::ALL.len()],

@@ -1,5 +1,7 @@
 //! What is kept of each resource, as tables.
 
+mod status;
+
 use jiff::Timestamp;
 
 use super::texts::{container_of_field_path, note, post_start_failure, post_start_failure_text};
@@ -350,6 +352,7 @@ const HOOK_AUDIT: &[(&str, Shape)] = &[
             ),
         ]),
     ),
+    ("status", status::STATUS),
 ];
 
 fn kept_waiting_reason(text: &str) -> String {

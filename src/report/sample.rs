@@ -10,7 +10,7 @@ use crate::audit::observation::{HookSpec, Resource, Thresholds, Uid};
 use crate::audit::record::{
     Gap, GapReason, Incident, Interval, PodRef, PodReport, Run, Spent, Termination, WorkloadRef,
 };
-use crate::audit::snapshot::{Histogram, HookLedger, TerminationLedger, Workload};
+use crate::audit::snapshot::{Basis, Histogram, HookLedger, TerminationLedger, Workload};
 use crate::audit::words::{
     Cause, Confidence, ContainerType, Handler, Hook, IncidentType, Outcome, Reason,
     TerminationResult, Trigger,
@@ -224,5 +224,7 @@ pub(crate) fn empty_workload(namespace: &str, target: WorkloadRef) -> Workload {
         gaps: Vec::new(),
         gap_count: 0,
         gap_seconds: 0,
+        gap_matters: false,
+        basis: Basis::default(),
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::audit::observation::{Resource, Stream};
+use crate::audit::observation::Stream;
 use crate::redact::Redactor;
 use crate::source::recording::VERSION;
 use crate::source::{Change, Seen};
@@ -197,26 +197,26 @@ impl Recorder {
         change: Change,
         raw: &RawValue,
     ) -> Result<(), RecorderError> {
-        let resource = stream.resource;
         let Contents::Redacted(redactor) = &self.contents else {
-            return self.object_line(at, resource, change, raw);
+            return self.object_line(at, stream, change, raw);
         };
         let object = serde_json::from_str(raw.get()).unwrap_or(Value::Null);
-        let object = redactor.object(resource, &object);
-        self.object_line(at, resource, change, &object)
+        let object = redactor.object(stream.resource, &object);
+        self.object_line(at, stream, change, &object)
     }
 
     fn object_line(
         &mut self,
         at: Timestamp,
-        resource: Resource,
+        stream: &Stream,
         change: Change,
         object: &(impl Serialize + ?Sized),
     ) -> Result<(), RecorderError> {
+        let look_up = stream.selector.as_deref().filter(|_| stream.is_look_up());
         self.line(&Line {
             at: Time(at),
-            resource: resource.as_str(),
-            stream: None,
+            resource: stream.resource.as_str(),
+            stream: look_up,
             change: change.as_str(),
             object: Some(object),
         })

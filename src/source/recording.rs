@@ -315,7 +315,12 @@ fn read_line(text: &str, translator: &Translator) -> Result<Read, Damage> {
     let object = |resource, presence| {
         let json = entry.object.map_or("null", RawValue::get);
         let translation = translator.object(resource, presence, json);
-        translation.into_observations().collect()
+        let is_look_up = stream(resource).is_look_up();
+        let as_found = |observation| match observation {
+            Observation::Event(event) if is_look_up => Observation::Found(event),
+            other => other,
+        };
+        translation.into_observations().map(as_found).collect()
     };
     let observations = match (resource, change) {
         (_, Some(Change::Tick)) if entry.resource == "clock" => Some(vec![Observation::Tick]),

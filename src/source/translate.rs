@@ -3,6 +3,7 @@
 mod event;
 mod pod;
 
+use crate::api::{HookAudit, base};
 use crate::audit::observation::{
     ControllerRef, NodeReady, NodeSeen, Observation, OwnerSeen, ReportSeen, Resource, Thresholds,
 };
@@ -36,6 +37,18 @@ impl Translation {
         self.observation
             .into_iter()
             .chain(self.defects.into_iter().map(defect))
+    }
+
+    /// What the status of a `HookAudit` tells, which is decoded whole.
+    #[must_use]
+    pub fn with_status(mut self, json: &str) -> Self {
+        if let Some(Observation::Report(report)) = &mut self.observation {
+            match serde_json::from_str::<HookAudit>(json) {
+                Ok(audit) => report.base = base(&audit).map(Box::new),
+                Err(_) => self.defects.push("status"),
+            }
+        }
+        self
     }
 
     const fn nothing(resource: Resource) -> Self {
@@ -78,7 +91,9 @@ impl Translator {
             Resource::ReplicaSets | Resource::Jobs => {
                 decode(json).map(|owner| self.owner(resource, &owner, presence))
             }
-            Resource::HookAudits => decode(json).map(|report| self.report(&report, presence)),
+            Resource::HookAudits => {
+                decode(json).map(|report| self.report(&report, presence).with_status(json))
+            }
             Resource::Leases => Some(Translation::nothing(resource)),
         };
         decoded.unwrap_or_else(|| Translation::unusable(resource, "object"))
@@ -307,6 +322,7 @@ fn report_seen(report: &wire::HookAudit, reading: &mut Reading) -> Option<Report
             uid: None,
         },
         thresholds,
+        base: None,
     })
 }
 

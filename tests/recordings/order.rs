@@ -113,8 +113,10 @@ impl Scene {
 fn lane(observation: &Observation, wide: bool) -> Lane {
     let resource = match observation {
         Observation::Pod(_) | Observation::PodGone(_) => Resource::Pods,
-        Observation::Event(_) if wide => Resource::Events,
-        Observation::Event(event) => return format!("reason={}", event.reason.as_str()),
+        Observation::Event(_) | Observation::Found(_) if wide => Resource::Events,
+        Observation::Event(event) | Observation::Found(event) => {
+            return format!("reason={}", event.reason.as_str());
+        }
         Observation::Node(_) | Observation::NodeGone { .. } => Resource::Nodes,
         Observation::Namespace { .. } | Observation::NamespaceGone { .. } => Resource::Namespaces,
         Observation::Owner(owner) | Observation::OwnerGone(owner) => owner.resource,
@@ -123,6 +125,7 @@ fn lane(observation: &Observation, wide: bool) -> Lane {
         | Observation::Synced(Stream { resource, selector }) => {
             return selector.as_deref().unwrap_or(resource.as_str()).to_owned();
         }
+        Observation::Leader { .. } => Resource::Leases,
         Observation::Defect { resource, .. } => *resource,
         Observation::Tick => return "clock".to_owned(),
     };

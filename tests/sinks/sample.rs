@@ -2,7 +2,7 @@
 
 use hookaudit::audit::observation::{HookSpec, Thresholds, Uid};
 use hookaudit::audit::record::{Incident, WorkloadRef};
-use hookaudit::audit::snapshot::{Condition, HookLedger, TerminationLedger, Workload};
+use hookaudit::audit::snapshot::{Basis, Condition, HookLedger, TerminationLedger, Workload};
 use hookaudit::audit::words::{
     Cause, ConditionStatus, ConditionType, Confidence, ContainerType, Handler, Hook, IncidentType,
     Outcome, TerminationResult,
@@ -53,6 +53,8 @@ pub(crate) fn unhealthy(namespace: &str, owner: Uid) -> Workload {
         gaps: Vec::new(),
         gap_count: 0,
         gap_seconds: 0,
+        gap_matters: false,
+        basis: Basis::default(),
     }
 }
 

@@ -75,8 +75,13 @@ impl Auditor {
             self.ledgers.pod_came(workload);
         }
         self.declare(workload, &pod);
+        let resumed = self.resumed(Some(workload), uid);
         if let Some(open) = self.cases.get_mut(&uid) {
             open.workload = Some(workload);
+            if open.case.first_seen_at < self.synced_at {
+                open.resume(resumed);
+            }
+            self.list_pod(workload, uid);
         }
         self.touch(uid);
     }

@@ -1,18 +1,20 @@
 //! A case judged, settled, amended, closed.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::pods::{Resting, is_quiet};
+use super::rebase::ClosedPod;
+use super::tally::{Counted, Move, RunKey, Tally, key, lacking};
 use super::{Auditor, Timer, Transition};
-use crate::audit::case::{Case, Shown};
+use crate::audit::account::{Covered, Resumed};
+use crate::audit::case::events::Absorbed;
+use crate::audit::case::{Case, Refusal, Shown};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{ControllerRef, Uid};
+use crate::audit::observation::{ControllerRef, EventSeen, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{PodRef, PodReport, Run, Termination};
 use crate::audit::verdict::{self, Judgement, Limits, SETTLE_SECONDS, World};
-use crate::audit::words::{Confidence, Hook};
+use crate::audit::words::Confidence;
 
 /// A container whose postStart runs longer than this is looked up: its `Started` Event tells since when.
 const LOOKUP_AFTER_SECONDS: i64 = 10;
@@ -27,20 +29,18 @@ pub(super) struct Open {
     pub workload: Option<WorkloadId>,
     pub controller: Option<ControllerRef>,
     pub namespace_terminating: bool,
-    opened_at: Timestamp,
-    /// The last settled verdict per run.
-    settled: BTreeMap<RunKey, Run>,
-    termination: Option<Termination>,
+    pub opened_at: Timestamp,
+    /// What was counted of the pod before this process watched.
+    pub resumed: Option<Box<Resumed>>,
+    pub tally: Tally,
+    /// As it was when something of it was counted last.
+    pub pod: Option<PodRef>,
+    /// Runs that are not settled, and when each began.
+    pub pending: Vec<(RunKey, Option<Timestamp>)>,
+    pub termination_pending: bool,
     timer: Option<Timestamp>,
     lookups: u32,
     next_lookup_at: Option<Timestamp>,
-}
-
-/// What names a run within its pod: container, hook, restart, attempt.
-type RunKey = (Box<str>, Hook, u32, u32);
-
-fn key(run: &Run) -> RunKey {
-    (run.container.clone(), run.hook, run.restart, run.attempt)
 }
 
 impl Open {
@@ -51,12 +51,51 @@ impl Open {
             controller,
             namespace_terminating: false,
             opened_at: now,
-            settled: BTreeMap::new(),
-            termination: None,
+            resumed: None,
+            tally: Tally::default(),
+            pod: None,
+            pending: Vec::new(),
+            termination_pending: false,
             timer: None,
             lookups: 0,
             next_lookup_at: None,
         }
+    }
+
+    /// Goes on from what was counted of the pod before.
+    pub(super) fn resume(&mut self, resumed: Option<Box<Resumed>>) {
+        if let Some(resumed) = resumed {
+            self.case.resume(&resumed.pod);
+            self.resumed = Some(resumed);
+        }
+    }
+
+    /// Takes what was counted of the pod when its case was open before.
+    pub(super) fn go_on(&mut self, closed: Option<ClosedPod>) {
+        if let Some(closed) = closed {
+            self.tally = closed.tally;
+            self.pod = Some(closed.pod);
+            self.case.marks = closed.marks;
+        }
+    }
+
+    pub(super) fn absorb_event(&mut self, event: &EventSeen) -> Result<Absorbed, Refusal> {
+        let absorbed = self.absorb_found(event)?;
+        let marks = &mut self.case.marks;
+        marks.raise(event.reason, event.resource_version);
+        Ok(absorbed)
+    }
+
+    /// Takes an Event ahead of its stream, which moves no mark.
+    pub(super) fn absorb_found(&mut self, event: &EventSeen) -> Result<Absorbed, Refusal> {
+        self.case.absorb_event(event, self.resumed.as_deref())
+    }
+
+    fn note_pending(&mut self, judgement: &Judgement) {
+        let open = judgement.runs.iter().filter(|run| !run.settled);
+        self.pending = open.map(|run| (key(run), run.started_at)).collect();
+        let termination = judgement.termination.as_ref();
+        self.termination_pending = termination.is_some_and(|termination| !termination.settled);
     }
 }
 
@@ -113,8 +152,10 @@ impl Auditor {
             .terminating_namespaces
             .contains_key(&open.case.namespace);
         let pod = self.pod_ref(&open);
+        open.note_pending(&judgement);
         if self.is_synced() {
             if let Some(workload) = open.workload {
+                self.raise_marks(workload, uid, &open.case.marks);
                 self.settle(workload, &pod, &mut open, &judgement);
                 self.set_active(workload, uid, judgement.active.clone());
             }
@@ -126,7 +167,7 @@ impl Auditor {
                 self.cases.insert(uid, open);
             }
             Fate::Rest => {
-                self.resting.insert(uid, Resting::of(&open.case));
+                self.resting.insert(uid, Resting::of(&open));
                 self.close(uid, open, pod, judgement);
             }
             Fate::Close => self.close(uid, open, pod, judgement),
@@ -141,42 +182,92 @@ impl Auditor {
         judgement: &Judgement,
     ) {
         for run in judgement.runs.iter().filter(|run| run.settled) {
-            match open.settled.get(&key(run)) {
-                None => {
-                    self.count_verdict("run", run.confidence);
-                    self.settle_run(workload, pod, run);
-                }
-                Some(before) if before.outcome != run.outcome => {
-                    self.amend_run(workload, pod, before, run)
-                }
-                Some(before)
-                    if before.reason != run.reason || before.exit_code != run.exit_code =>
-                {
-                    self.amend_run(workload, pod, before, run);
-                }
-                Some(_) => continue,
-            }
-            open.settled.insert(key(run), run.clone());
+            self.settle_one(workload, pod, open, run);
         }
-        if let Some(termination) = judgement
-            .termination
-            .as_ref()
-            .filter(|termination| termination.settled)
-        {
-            match &open.termination {
-                None => {
-                    self.count_verdict("termination", termination.confidence);
-                    self.settle_termination(workload, pod, termination);
+        let settled = judgement.termination.as_ref();
+        let Some(termination) = settled.filter(|termination| termination.settled) else {
+            return;
+        };
+        let is_same = |before: &Termination| {
+            (before.result, before.cause) == (termination.result, termination.cause)
+        };
+        match &open.tally.termination {
+            None => {
+                let covered = self.covers_termination(workload, pod.uid, open);
+                if covered {
+                    return;
                 }
-                Some(before)
-                    if (before.result, before.cause) != (termination.result, termination.cause) =>
-                {
-                    self.amend_termination(workload, pod, before, termination);
-                }
-                Some(_) => return,
+                self.count_verdict("termination", termination.confidence);
+                self.settle_termination(workload, pod, termination);
+                let sequence = self.next_sequence();
+                open.tally.termination = Some(Counted::new(termination.clone(), sequence));
             }
-            open.termination = Some(termination.clone());
+            Some(counted) if is_same(&counted.verdict) => return,
+            Some(counted) => {
+                self.amend_termination(workload, pod, &counted.verdict.clone(), termination);
+                let sequence = self.next_sequence();
+                if let Some(counted) = &mut open.tally.termination {
+                    counted.amend(termination.clone(), sequence);
+                }
+            }
         }
+        open.pod = Some(pod.clone());
+    }
+
+    fn settle_one(&mut self, workload: WorkloadId, pod: &PodRef, open: &mut Open, run: &Run) {
+        let is_same = |before: &Run| {
+            (before.outcome, before.reason, before.exit_code)
+                == (run.outcome, run.reason, run.exit_code)
+        };
+        let before = match open.tally.runs.get(&key(run)) {
+            Some(counted) if is_same(&counted.verdict) => return,
+            Some(counted) => Some(counted.verdict.clone()),
+            None => match lacking(run, self.covered(workload, pod.uid, open, run)) {
+                None => return,
+                Some(Move::Amend(before, _)) => Some(before),
+                Some(_) => None,
+            },
+        };
+        let sequence = self.next_sequence();
+        open.pod = Some(pod.clone());
+        let Some(before) = before else {
+            self.count_verdict("run", run.confidence);
+            self.settle_run(workload, pod, run);
+            let counted = Counted::new(run.clone(), sequence);
+            open.tally.runs.insert(key(run), counted);
+            return;
+        };
+        self.amend_run(workload, pod, &before, run);
+        let counted = open.tally.runs.entry(key(run));
+        // What another process counted is in every status.
+        let counted = counted.or_insert_with(|| Counted::new(before, 0));
+        counted.amend(run.clone(), sequence);
+    }
+
+    /// What the status that the workload's ledger rests on says of a run.
+    fn covered(&self, workload: WorkloadId, uid: Uid, open: &Open, run: &Run) -> Covered {
+        if let Some(resumed) = &open.resumed {
+            let covered = resumed.pod.covers(run);
+            if covered != Covered::No {
+                return covered;
+            }
+        }
+        match self.ledgers.kept.get(&workload) {
+            Some(kept) if kept.account.writer != self.writer => {
+                kept.account.covers_run(uid, &open.case.marks, run)
+            }
+            _ => Covered::No,
+        }
+    }
+
+    fn covers_termination(&self, workload: WorkloadId, uid: Uid, open: &Open) -> bool {
+        let resumed = open.resumed.as_ref();
+        let kept = self.ledgers.kept.get(&workload);
+        resumed.is_some_and(|resumed| resumed.pod.termination.is_some())
+            || kept.is_some_and(|kept| {
+                kept.account.writer != self.writer
+                    && kept.account.covers_termination(uid, &open.case.marks)
+            })
     }
 
     fn count_verdict(&mut self, kind: &'static str, confidence: Option<Confidence>) {
@@ -235,8 +326,10 @@ impl Auditor {
         if let Some(timer) = open.timer {
             self.timers.remove(&(timer, Timer::Case(uid)));
         }
+        let signs = open.case.signs();
         if let Some(workload) = open.workload {
             self.set_active(workload, uid, Vec::new());
+            self.keep_closed(uid, workload, pod.clone(), open);
             self.empty_later(workload);
             self.end_with_last_case(workload);
         }
@@ -245,7 +338,7 @@ impl Auditor {
                 pod,
                 runs: judgement.runs,
                 termination: judgement.termination,
-                signs: open.case.signs(),
+                signs,
             };
             self.transitions
                 .push_back(Transition::Closed(Box::new(report)));

@@ -3,12 +3,16 @@
 use jiff::Timestamp;
 
 use super::{Auditor, Timer, pod_uid};
+use crate::audit::account::Resumed;
 use crate::audit::case::Refusal;
 use crate::audit::case::events::Absorbed;
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{EventReason, EventSeen, Note, Subject, Uid};
+use crate::audit::observation::{EventReason, EventSeen, Note, Resource, Subject, Uid};
+use crate::audit::owners::WorkloadId;
+use crate::audit::record::{Gap, GapReason};
 use crate::audit::roster::Hooks;
 use crate::audit::verdict::SETTLE_SECONDS;
+use crate::audit::words::Hook;
 
 /// Events that wait for a pod, over all pods.
 const EARLY_MAX: usize = 10_000;
@@ -38,9 +42,22 @@ impl Auditor {
         }
     }
 
+    /// An Event that was asked for; where its case is closed by now nobody needs it.
+    pub(super) fn found(&mut self, event: &EventSeen) {
+        let uid = pod_uid(event).map(|uid| self.mirrors.get(&uid).copied().unwrap_or(uid));
+        let Some((uid, open)) = uid.and_then(|uid| Some((uid, self.cases.get_mut(&uid)?))) else {
+            return self.count_event(event, "unmatched");
+        };
+        let absorbed = open.absorb_found(event);
+        self.count_absorbed(event, absorbed);
+        if absorbed == Ok(Absorbed::Matched) {
+            self.touch(uid);
+        }
+    }
+
     fn pod_event(&mut self, uid: Uid, event: EventSeen) {
         if let Some(open) = self.cases.get_mut(&uid) {
-            let absorbed = open.case.absorb_event(&event);
+            let absorbed = open.absorb_event(&event);
             self.count_absorbed(&event, absorbed);
             if absorbed == Ok(Absorbed::Matched) {
                 self.touch(uid);
@@ -57,8 +74,12 @@ impl Auditor {
     /// An Event may come before the pod's own stream tells what it is about.
     fn keep_early(&mut self, uid: Uid, event: EventSeen) {
         let now = self.now;
+        let workload = self.workload_of_event(uid, &event);
+        if workload.is_some_and(|workload| self.is_counted(workload, uid, &event)) {
+            return self.count_event(&event, "repeated");
+        }
         if self.early_count >= EARLY_MAX {
-            return self.count_event(&event, "dropped");
+            return self.drop_early(&event);
         }
         let until = seconds_after(now, SETTLE_SECONDS);
         let early = self.early.entry(uid).or_insert_with(|| Early {
@@ -73,11 +94,57 @@ impl Auditor {
             return self.count_event(&event, "repeated");
         }
         if early.events.len() >= EARLY_PER_POD_MAX {
-            return self.count_event(&event, "dropped");
+            return self.drop_early(&event);
         }
         early.events.push(event);
         self.early_count += 1;
         self.timers.insert((early.until, Timer::Early(uid)));
+        if let Some(workload) = workload {
+            self.list_pod(workload, uid);
+        }
+    }
+
+    fn drop_early(&mut self, event: &EventSeen) {
+        self.gaps.record(Gap {
+            from: self.now,
+            to: self.now,
+            resource: Resource::Events,
+            reason: GapReason::BoundReached,
+        });
+        self.count_event(event, "dropped");
+    }
+
+    /// Whether an Event of a pod without a case is in the tallies: it was taken in by this process, or the
+    /// status that the ledger rests on counts it; or it tells of no hook.
+    fn is_counted(&self, workload: WorkloadId, uid: Uid, event: &EventSeen) -> bool {
+        let Some(kept) = self.ledgers.kept.get(&workload) else {
+            return false;
+        };
+        // A watch tells nothing twice; a list does.
+        if self.was_synced
+            && self
+                .relisting
+                .get(&event.reason)
+                .is_none_or(|lists| *lists == 0)
+        {
+            return false;
+        }
+        let is_gone = self.roster.get(uid).is_none();
+        let Subject::Pod {
+            container: Some(container),
+            ..
+        } = &event.subject
+        else {
+            return kept.marks.cover(event);
+        };
+        let hookless = event.reason == EventReason::Killing
+            && event.note != Note::FailedPostStartHook
+            && kept.ledger.declared(container, Hook::PreStop).is_none();
+        if is_gone && hookless || kept.marks.cover(event) {
+            return true;
+        }
+        kept.written.is_some()
+            && Resumed::new(uid, &kept.account).told(event, container) >= event.count
     }
 
     /// Hands a pod's early Events to its case.
@@ -91,7 +158,7 @@ impl Auditor {
             let Some(open) = self.cases.get_mut(&uid) else {
                 return;
             };
-            let absorbed = open.case.absorb_event(&event);
+            let absorbed = open.absorb_event(&event);
             self.count_absorbed(&event, absorbed);
         }
     }
@@ -100,13 +167,23 @@ impl Auditor {
         let Some(early) = self.early.remove(&uid) else {
             return;
         };
+        self.timers.remove(&(early.until, Timer::Early(uid)));
         self.early_count -= early.events.len();
-        for event in early.events {
+        let events = if self.roster.get(uid).is_none() {
+            self.open_unseen(uid, early.events)
+        } else {
+            early.events
+        };
+        for event in events {
             self.count_event(&event, "unmatched");
         }
     }
 
-    fn count_absorbed(&mut self, event: &EventSeen, absorbed: Result<Absorbed, Refusal>) {
+    pub(super) fn count_absorbed(
+        &mut self,
+        event: &EventSeen,
+        absorbed: Result<Absorbed, Refusal>,
+    ) {
         let result = match absorbed {
             Ok(Absorbed::Matched) => "matched",
             Ok(Absorbed::Repeated) => "repeated",

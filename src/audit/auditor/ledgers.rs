@@ -6,12 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Auditor, Counts, Timer, Transition};
+use crate::audit::account::{Account, Marks};
 use crate::audit::ledger::{Ledger, Readiness};
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{PodSeen, Thresholds, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, Incident, PodRef, Run, Termination, WorkloadRef};
-use crate::audit::snapshot::{Active, Counters, Snapshot, Workload};
+use crate::audit::snapshot::{Active, Basis, Counters, Snapshot, Workload, Written};
 
 /// A workload without pods, hooks and incidents is forgotten after this long.
 const EMPTY_SECONDS: i64 = 900;
@@ -27,10 +28,19 @@ pub(super) struct Ledgers {
     pub(super) views: BTreeMap<ViewKey, (WorkloadId, Arc<Workload>)>,
     pub(super) revision: u64,
     pub(super) snapshot: Option<Arc<Snapshot>>,
-    /// Thresholds that a user set, also for workloads that have no ledger yet.
-    pub(super) reports: BTreeMap<ViewKey, Thresholds>,
+    /// What users set, and the resourceVersion, also for workloads that have no ledger yet.
+    pub(super) reports: BTreeMap<ViewKey, ReportHead>,
+    /// The workload whose status lists a pod, by the digest of the pod's uid.
+    pub(super) listed: BTreeMap<u64, WorkloadId>,
     /// The workload of each `HookAudit`, by namespace and name.
     pub(super) targets: BTreeMap<(Box<str>, Box<str>), ViewKey>,
+}
+
+/// What of a `HookAudit` is kept beside the tallies it tells.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ReportHead {
+    pub(super) thresholds: Thresholds,
+    pub(super) version: Box<str>,
 }
 
 #[derive(Debug)]
@@ -46,7 +56,42 @@ pub(super) struct Kept {
     pub(super) report_gone_at: Option<Timestamp>,
     /// Its owner is taken to be gone: it ends with its last case.
     pub(super) is_ending: bool,
+    /// What the tallies of the status count that this ledger rests on.
+    pub(super) account: Arc<Account>,
+    /// Those tallies; `None` while no status was seen.
+    pub(super) written: Option<Arc<Written>>,
+    pub(super) report_version: Option<Box<str>>,
+    /// The newest Events of its pods that were taken in, per reason.
+    pub(super) marks: Marks,
+    /// Pods that the next status may have to say something of.
+    pub(super) pods_listed: BTreeSet<Uid>,
+    /// Incidents of what is going on, and gaps, that no status is known to tell of.
+    pub(super) incidents: Vec<(u64, Incident)>,
+    pub(super) gaps: Vec<Gap>,
 }
+
+impl Kept {
+    /// How far the status that the ledger rests on reaches, if this process wrote it.
+    pub(super) fn account_sequence(&self, writer: u64) -> u64 {
+        if self.account.writer == writer {
+            self.account.sequence
+        } else {
+            0
+        }
+    }
+
+    /// Counts a gap, and remembers it until a status tells of it.
+    pub(super) fn add_gap(&mut self, now: Timestamp, gap: Gap) {
+        self.ledger.add_gap(now, gap.clone());
+        self.gaps.push(gap);
+        if self.gaps.len() > UNTOLD_MAX {
+            self.gaps.remove(0);
+        }
+    }
+}
+
+/// Incidents, and gaps, that wait to be told by a status; a status lists no more of them.
+const UNTOLD_MAX: usize = 20;
 
 /// Namespace, kind, name and API version: what names a `HookAudit`.
 pub(super) type ViewKey = (Box<str>, Box<str>, Box<str>, Box<str>);
@@ -126,7 +171,9 @@ impl Auditor {
             ledger.set_readiness(Readiness::Syncing);
         }
         let key = view_key(namespace, target);
-        let thresholds = self.ledgers.reports.get(&key).copied().unwrap_or_default();
+        let report = self.ledgers.reports.get(&key).cloned();
+        let report_version = report.as_ref().map(|report| report.version.clone());
+        let thresholds = report.unwrap_or_default().thresholds;
         ledger.set_thresholds(thresholds);
         let kept = Kept {
             ledger,
@@ -138,6 +185,13 @@ impl Auditor {
             empty_since: None,
             report_gone_at: None,
             is_ending: false,
+            account: Arc::default(),
+            written: None,
+            report_version,
+            marks: Marks::default(),
+            pods_listed: BTreeSet::new(),
+            incidents: Vec::new(),
+            gaps: Vec::new(),
         };
         self.ledgers.kept.insert(id, kept);
         self.ledgers.dirty.insert(id);
@@ -223,10 +277,17 @@ impl Auditor {
         }
         let all: Vec<Active> = kept.active.values().flatten().cloned().collect();
         let incidents = kept.ledger.set_active(now, all);
+        self.ledgers.dirty.insert(workload);
         for incident in incidents {
+            let sequence = self.next_sequence();
+            if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
+                kept.incidents.push((sequence, incident.clone()));
+                if kept.incidents.len() > UNTOLD_MAX {
+                    kept.incidents.remove(0);
+                }
+            }
             self.tell(workload, incident);
         }
-        self.ledgers.dirty.insert(workload);
     }
 
     fn write(
@@ -330,7 +391,7 @@ impl Auditor {
             .collect();
         for workload in touched {
             if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
-                kept.ledger.add_gap(now, gap.clone());
+                kept.add_gap(now, gap.clone());
                 self.ledgers.dirty.insert(workload);
             }
         }
@@ -350,6 +411,7 @@ impl Auditor {
         self.ledgers.revision += 1;
         let revision = self.ledgers.revision;
         for id in std::mem::take(&mut self.ledgers.dirty) {
+            let (account, pushed_out) = self.account(id);
             let Some(kept) = self.ledgers.kept.get_mut(&id) else {
                 continue;
             };
@@ -358,8 +420,16 @@ impl Auditor {
                 .views
                 .get(&kept.key)
                 .is_none_or(|(known, _)| *known == id || kept.pods > 0);
+            if let Some(gap) = pushed_out {
+                kept.ledger.add_gap(self.now, gap);
+            }
             if newest {
-                let view = kept.ledger.view(self.now, revision);
+                let basis = Basis {
+                    account,
+                    written: kept.written.clone(),
+                    report_version: kept.report_version.clone(),
+                };
+                let view = kept.ledger.view(self.now, revision, basis);
                 self.ledgers.views.insert(kept.key.clone(), (id, view));
             }
         }

@@ -1,6 +1,7 @@
 //! What a pod's own stream does to the roster and to cases.
 
 use super::{Auditor, Open};
+use crate::audit::account::Resumed;
 use crate::audit::case::instance::Seen;
 use crate::audit::case::{Case, ContainerCase, Shown};
 use crate::audit::observation::{Phase, PodSeen, Uid};
@@ -12,11 +13,13 @@ use crate::audit::roster::{Hooks, Upserted};
 pub(super) struct Resting {
     /// Per container, how often it had been restarted: those runs are told already.
     restarts: Box<[u32]>,
+    /// What was counted of it before this process watched.
+    pub(super) resumed: Option<Box<Resumed>>,
 }
 
 impl Resting {
     /// Folds a case in which everything is settled and every container runs or has ended.
-    pub(super) fn of(case: &Case) -> Self {
+    pub(super) fn of(open: &Open) -> Self {
         let latest = |container: &ContainerCase| {
             container
                 .instances
@@ -25,7 +28,11 @@ impl Resting {
                 .map_or(0, |latest| latest.restart)
         };
         Self {
-            restarts: case.containers.iter().map(latest).collect(),
+            restarts: open.case.containers.iter().map(latest).collect(),
+            resumed: open
+                .resumed
+                .clone()
+                .filter(|resumed| !resumed.pod.is_blank()),
         }
     }
 }
@@ -105,6 +112,12 @@ impl Auditor {
             .get(pod.uid)
             .map(|row| row.workload)
             .filter(|id| *id != WorkloadId::PENDING);
+        let is_new = !self.cases.contains_key(&pod.uid);
+        let resumed = match &resting {
+            Some(resting) => resting.resumed.clone(),
+            None if is_new && !self.was_synced => self.resumed(workload, pod.uid),
+            None => None,
+        };
         let open = self.cases.entry(pod.uid).or_insert_with(|| {
             let mut case = Case::new(now, pod);
             case.phase = phase_before.unwrap_or(case.phase);
@@ -112,8 +125,15 @@ impl Auditor {
         });
         open.workload = open.workload.or(workload);
         open.case.absorb_pod(now, seen, pod);
+        if is_new {
+            open.resume(resumed);
+            open.go_on(self.closed.remove(pod.uid));
+        }
         if let Some(resting) = resting {
             open.case.already_told(&resting.restarts);
+        }
+        if let Some(workload) = open.workload {
+            self.list_pod(workload, pod.uid);
         }
         self.take_early(pod.uid);
         self.touch(pod.uid);

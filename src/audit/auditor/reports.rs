@@ -1,36 +1,39 @@
 //! What `HookAudit`s on the API tell: thresholds that users set, and owners that are gone.
 
-use super::ledgers::{ViewKey, view_key};
+use super::ledgers::{ReportHead, ViewKey, view_key};
 use super::{Auditor, Timer, Transition};
 use crate::audit::observation::{ControllerRef, ReportSeen};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::WorkloadRef;
+use crate::audit::snapshot::Basis;
 
 impl Auditor {
     pub(super) fn report_seen(&mut self, report: &ReportSeen) {
-        let ControllerRef {
-            api_version,
-            kind,
-            name,
-            ..
-        } = &report.target;
-        let target = WorkloadRef {
-            api_version: api_version.clone(),
-            kind: kind.clone(),
-            name: name.clone(),
-        };
+        let target = target_of(&report.target);
         let key = view_key(&report.namespace, &target);
+        let name = (report.namespace.clone(), report.name.clone());
+        self.ledgers.targets.insert(name, key.clone());
+        let head = ReportHead {
+            thresholds: report.thresholds,
+            version: report.resource_version.clone(),
+        };
+        self.ledgers.reports.insert(key.clone(), head);
+        if let Some(base) = &report.base {
+            self.has_predecessor |= !self.was_synced;
+            let workload = self.workload(&report.namespace, &target, base.owner_uid);
+            self.rebase(workload, base);
+        }
         for id in self.workloads_of(&key) {
             let Some(kept) = self.ledgers.kept.get_mut(&id) else {
                 continue;
             };
             kept.thresholds = report.thresholds;
+            kept.report_version = Some(report.resource_version.clone());
+            kept.report_gone_at = None;
             kept.ledger.set_thresholds(report.thresholds);
+            kept.ledger.outdate();
             self.ledgers.dirty.insert(id);
         }
-        let name = (report.namespace.clone(), report.name.clone());
-        self.ledgers.targets.insert(name, key.clone());
-        self.ledgers.reports.insert(key, report.thresholds);
     }
 
     /// A `HookAudit` that was deleted, with no pod of its workload left that is not stopping, went with
@@ -81,7 +84,9 @@ impl Auditor {
             return;
         };
         if !kept.ledger.is_blank() {
-            let view = kept.ledger.view(self.now, self.ledgers.revision);
+            let view = kept
+                .ledger
+                .view(self.now, self.ledgers.revision, Basis::default());
             self.transitions.push_back(Transition::Ended(view));
         }
         if let Some(timer) = kept.timer {
@@ -107,17 +112,36 @@ impl Auditor {
         for workload in self.workloads_of(&key) {
             if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
                 kept.report_gone_at = Some(self.now);
+                kept.report_version = None;
+                kept.ledger.outdate();
+                self.ledgers.dirty.insert(workload);
             }
             self.rearm_ledger(workload);
         }
     }
 
-    fn workloads_of(&self, key: &ViewKey) -> Vec<WorkloadId> {
-        let named = self
-            .ledgers
-            .kept
-            .iter()
-            .filter(|(_, kept)| kept.key == *key);
-        named.map(|(workload, _)| *workload).collect()
+    fn workloads_of(&self, (namespace, kind, name, api_version): &ViewKey) -> Vec<WorkloadId> {
+        let target = WorkloadRef {
+            api_version: api_version.clone(),
+            kind: kind.clone(),
+            name: name.clone(),
+        };
+        let named = self.owners.workloads().of_name(namespace, &target);
+        named
+            .filter(|id| self.ledgers.kept.contains_key(id))
+            .collect()
+    }
+}
+
+/// The workload of a `HookAudit`: one of bare pods names none.
+fn target_of(target: &ControllerRef) -> WorkloadRef {
+    let bare = WorkloadRef::bare_pods();
+    if (&target.api_version, &target.kind, &*target.name) == (&bare.api_version, &bare.kind, "") {
+        return bare;
+    }
+    WorkloadRef {
+        api_version: target.api_version.clone(),
+        kind: target.kind.clone(),
+        name: target.name.clone(),
     }
 }

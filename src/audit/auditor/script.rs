@@ -251,6 +251,7 @@ impl Script {
     ) -> Self {
         let event = EventSeen {
             namespace: "shop".into(),
+            resource_version: 0,
             name: format!("web.{reason:?}.{note:?}.{first}").into(),
             subject: Subject::Pod {
                 namespace: "shop".into(),
@@ -277,6 +278,7 @@ impl Script {
     pub(super) fn kubelet_started(mut self, seconds: f64) -> Self {
         let event = EventSeen {
             namespace: "default".into(),
+            resource_version: 0,
             name: format!("node-1.{seconds}").into(),
             subject: Subject::Node {
                 name: "node-1".into(),

@@ -412,6 +412,7 @@ fn a_ledger_ends_with_its_owner_and_lives_on_when_a_user_deletes_its_report() {
         uid: Some(Uid(9)),
     };
     let report = ReportSeen {
+        base: None,
         namespace: "shop".into(),
         name: "statefulset-web".into(),
         uid: None,

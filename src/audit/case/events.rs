@@ -1,5 +1,8 @@
 //! The Events of one container or pod, and when each of their occurrences happened.
 
+use jiff::Timestamp;
+
+use crate::audit::account::born_at;
 use crate::audit::moment::Moment;
 use crate::audit::observation::{EventReason, EventSeen, Note};
 
@@ -14,7 +17,11 @@ pub struct EventLine {
     pub reason: EventReason,
     pub note: Note,
     pub warning: bool,
+    /// Its first occurrence, on its writer's clock.
+    pub born_at: Option<Timestamp>,
     pub count: u32,
+    /// The first occurrences, which were counted before this case was opened.
+    pub told: u32,
     pub occurrences: Vec<Moment>,
 }
 
@@ -34,9 +41,17 @@ impl EventLine {
             reason: event.reason,
             note: event.note,
             warning: event.warning,
+            born_at: born_at(event),
             count: 0,
+            told: 0,
             occurrences: Vec::new(),
         }
+    }
+
+    /// The occurrences that are kept, each with its number among all, from 1.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, Moment)> + '_ {
+        let kept = u32::try_from(self.occurrences.len()).unwrap_or(u32::MAX);
+        (self.count.saturating_sub(kept) + 1..).zip(self.occurrences.iter().copied())
     }
 
     /// Adds the occurrences between the highest count seen and this one.
@@ -89,6 +104,8 @@ impl EventLine {
 pub struct Occurrence<'a> {
     pub at: Moment,
     pub line: &'a EventLine,
+    /// It was counted before this case was opened.
+    pub is_told: bool,
 }
 
 impl PartialEq for EventLine {
@@ -107,7 +124,8 @@ pub struct EventLines {
 const LINES_KEPT: usize = 64;
 
 impl EventLines {
-    pub fn absorb(&mut self, event: &EventSeen) -> Absorbed {
+    /// Takes an Event of which the first occurrences may have been counted before.
+    pub fn absorb(&mut self, event: &EventSeen, told: u32) -> Absorbed {
         if let Some(line) = self.lines.iter_mut().find(|line| line.name == event.name) {
             return line.absorb(event);
         }
@@ -116,6 +134,7 @@ impl EventLines {
         }
         let mut line = EventLine::new(event);
         let absorbed = line.absorb(event);
+        line.told = told;
         // Sorted by name, whose end is a time: the order of arrival across streams leaves no trace.
         let place = self.lines.partition_point(|known| known.name < line.name);
         self.lines.insert(place, line);
@@ -132,9 +151,12 @@ impl EventLines {
             .iter()
             .filter(|line| fits(line.reason, line.note))
             .flat_map(|line| {
-                line.occurrences
-                    .iter()
-                    .map(move |at| Occurrence { at: *at, line })
+                let occurrence = |(number, at)| Occurrence {
+                    at,
+                    line,
+                    is_told: number <= line.told,
+                };
+                line.numbered().map(occurrence)
             })
             .collect();
         found.sort_by(|left, right| {
@@ -143,6 +165,11 @@ impl EventLines {
                 .then_with(|| left.line.name.cmp(&right.line.name))
         });
         found
+    }
+
+    #[must_use]
+    pub fn lines(&self) -> &[EventLine] {
+        &self.lines
     }
 
     /// All occurrences of a reason, earliest first.

@@ -113,17 +113,6 @@ impl Ledger {
     }
 }
 
-/// What of the active pods of a view was told.
-pub(super) fn told_of(active: &[Active]) -> Vec<Told> {
-    let mut told: Vec<Told> = active
-        .iter()
-        .filter(|active| incidents::of_active(active, active.since).is_some())
-        .map(name)
-        .collect();
-    told.sort_unstable();
-    told
-}
-
 fn name(active: &Active) -> Told {
     Told {
         pod_uid: active.pod_uid,

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use super::streaks;
 use super::{Ledger, Readiness, Standing, messages};
-use crate::audit::snapshot::{Condition, Streak, Workload};
+use crate::audit::base::Base;
+use crate::audit::snapshot::{Condition, Streak};
 use crate::audit::words::{
     ConditionReason as Because, ConditionStatus, ConditionType, Fault, Hook, IncidentType, Outcome,
 };
@@ -135,11 +136,11 @@ fn first_status(condition_type: ConditionType) -> ConditionStatus {
     }
 }
 
-/// The streaks of a view; a fault that only a False condition tells of counts from its last known time.
-pub(super) fn recalled_streaks(view: &Workload) -> Vec<Streak> {
-    let mut streaks = view.streaks.clone();
-    for condition in &view.conditions {
-        let fault = match Because::parse(condition.reason) {
+/// The streaks of a status; a fault that only a False condition tells of counts from its last known time.
+pub(super) fn recalled_streaks(base: &Base) -> Vec<Streak> {
+    let mut streaks = base.streaks.clone();
+    for condition in &base.conditions {
+        let fault = match Because::parse(&condition.reason) {
             Some(Because::Failing) => Fault::Failed,
             Some(Because::Overrunning) => Fault::Overran,
             Some(Because::ForceKilled) => Fault::ForceKilled,
@@ -151,13 +152,13 @@ pub(super) fn recalled_streaks(view: &Workload) -> Vec<Streak> {
             .any(|streak| streak.condition_type == condition_type && streak.recovery.is_none());
         if condition_type != ConditionType::Healthy && !is_known {
             let last_at = match condition_type {
-                ConditionType::TerminationHealthy => view
+                ConditionType::TerminationHealthy => base
                     .incidents
                     .iter()
                     .filter(|incident| incident.incident_type == IncidentType::PodForceKilled)
                     .map(|incident| incident.at)
                     .max(),
-                _ => view
+                _ => base
                     .hooks
                     .iter()
                     .filter(|row| condition_of(row.hook) == condition_type)

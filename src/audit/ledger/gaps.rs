@@ -44,6 +44,14 @@ impl Ledger {
         }
         self.weigh(now);
     }
+
+    /// Pods were starting or stopping in its gaps: they are told without waiting for other news.
+    pub fn gaps_matter(&mut self) {
+        let unrest = self.unrest_mut();
+        if !std::mem::replace(&mut unrest.gap_matters, true) {
+            self.dirty = true;
+        }
+    }
 }
 
 fn seconds(gap: &Gap) -> u64 {

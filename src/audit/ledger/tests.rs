@@ -3,6 +3,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::*;
+use crate::audit::base::BaseCondition;
 use crate::audit::record::Interval;
 use crate::audit::words::{
     Cause, Confidence, Handler, IncidentType, Reason, TerminationResult, Trigger,
@@ -27,6 +28,36 @@ fn ledger() -> Ledger {
         name: "checkout".into(),
     };
     Ledger::new("shop".into(), target, Some(Uid(7)), at(0))
+}
+
+/// What a status of this view tells a later process.
+fn base(view: &Workload) -> Base {
+    let conditions = view.conditions.iter().map(|condition| BaseCondition {
+        condition_type: condition.condition_type,
+        status: condition.status,
+        reason: condition.reason.into(),
+        last_transition_at: condition.last_transition_at,
+    });
+    Base {
+        owner_uid: view.uid,
+        since: Some(view.since),
+        grace_seconds: view.grace_seconds,
+        hooks: view.hooks.clone(),
+        terminations: view.terminations.clone(),
+        incidents: view.incidents.clone(),
+        incident_count: view.incident_count,
+        conditions: conditions.collect(),
+        streaks: view.streaks.clone(),
+        gaps: view.gaps.clone(),
+        gap_count: view.gap_count,
+        gap_seconds: view.gap_seconds,
+        account: view.basis.account.clone(),
+    }
+}
+
+/// The ledger of a process that finds a status of this view.
+fn continued(view: &Workload) -> Ledger {
+    ledger().onto(at(0), &base(view))
 }
 
 fn pod(uid: u128) -> PodRef {
@@ -146,7 +177,7 @@ fn condition(
     now: Timestamp,
     condition_type: ConditionType,
 ) -> (ConditionStatus, &'static str, Timestamp) {
-    let view = ledger.view(now, 1);
+    let view = ledger.view(now, 1, Basis::default());
     let condition = view.condition(condition_type).unwrap();
     (
         condition.status,
@@ -156,7 +187,7 @@ fn condition(
 }
 
 fn message(ledger: &mut Ledger, now: Timestamp, condition_type: ConditionType) -> String {
-    let view = ledger.view(now, 1);
+    let view = ledger.view(now, 1, Basis::default());
     view.condition(condition_type).unwrap().message.to_string()
 }
 

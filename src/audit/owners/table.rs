@@ -108,13 +108,26 @@ impl WorkloadTable {
         target: &WorkloadRef,
         uid: Option<Uid>,
     ) -> Option<WorkloadId> {
-        let namespace = self.symbols.get(namespace)?;
-        let name = self.symbols.get(&target.name)?;
-        self.named(namespace, name).find(|&id| {
-            self.resolve(id).is_some_and(|row| {
-                row.uid == uid
-                    && *row.kind == *target.kind
-                    && group(row.api_version) == group(&target.api_version)
+        self.of_name(namespace, target)
+            .find(|id| self.resolve(*id).is_some_and(|row| row.uid == uid))
+    }
+
+    /// The workloads with this name and kind, whatever the uid of their owner.
+    pub fn of_name<'a>(
+        &'a self,
+        namespace: &str,
+        target: &'a WorkloadRef,
+    ) -> impl Iterator<Item = WorkloadId> + 'a {
+        let names = self
+            .symbols
+            .get(namespace)
+            .zip(self.symbols.get(&target.name));
+        let named = names
+            .into_iter()
+            .flat_map(|(namespace, name)| self.named(namespace, name));
+        named.filter(|id| {
+            self.resolve(*id).is_some_and(|row| {
+                *row.kind == *target.kind && group(row.api_version) == group(&target.api_version)
             })
         })
     }

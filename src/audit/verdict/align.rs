@@ -3,6 +3,9 @@
 //! Events carry neither a container id nor a restart count (facts: kubelet Events are joined by time
 //! against `startedAt` and `finishedAt`). Occurrences of one kind are in order, and so are instances:
 //! each occurrence goes to the first instance that it can belong to and that has none of its kind.
+//!
+//! What was counted before this process watched takes no place again, and an instance that came and went
+//! unseen gets a place where an Event tells of it.
 
 use crate::audit::case::ContainerCase;
 use crate::audit::case::events::Occurrence;
@@ -20,6 +23,10 @@ pub struct Life {
     pub post_start_failure: Option<Moment>,
     /// `Killing`, earliest first: more than one where a stop was begun again.
     pub kills: Vec<Kill>,
+    /// Deliveries of its preStop that were counted before and are not among `kills`.
+    pub told_attempts: u32,
+    /// No status showed it.
+    pub is_unseen: bool,
 }
 
 /// One beginning of a stop.
@@ -40,6 +47,15 @@ impl Life {
             started_event: None,
             post_start_failure: None,
             kills: Vec::new(),
+            told_attempts: 0,
+            is_unseen: false,
+        }
+    }
+
+    fn unseen(restart: u32) -> Self {
+        Self {
+            is_unseen: true,
+            ..Self::new(Instance::new(restart))
         }
     }
 
@@ -63,14 +79,11 @@ impl Life {
             .min_by_key(|at| (!at.is_exact(), *at))
     }
 
-    fn can_hold(&self, at: Moment, next: Option<&Self>) -> bool {
+    fn can_hold(&self, at: Moment, next_started: Option<Moment>) -> bool {
         let begun = self
             .started()
             .is_none_or(|started| started.earliest <= at.latest);
-        let end = self
-            .instance
-            .finished()
-            .or_else(|| next.and_then(Self::started));
+        let end = self.instance.finished().or(next_started);
         begun && end.is_none_or(|end| end.latest >= at.earliest)
     }
 }
@@ -88,13 +101,18 @@ pub fn lives(container: &ContainerCase) -> Vec<Life> {
     for started in container.events.of(EventReason::Started) {
         place_start(&mut lives, started.at);
     }
-    let failures = container.events.of(EventReason::FailedPostStartHook);
-    for (place, failure) in places(&mut lives, &failures) {
+    let failures = due(container, &lives, EventReason::FailedPostStartHook);
+    let kills = due(container, &lives, EventReason::Killing);
+    let [told_post_start, told_pre_stop] = container.told;
+    let restart = |told: Option<(u32, u32)>| told.map(|(restart, _)| restart);
+    add_unseen(&mut lives, restart(told_post_start), failures.len());
+    add_unseen(&mut lives, restart(told_pre_stop), kills.len());
+    for (place, failure) in places(&mut lives, &failures, restart(told_post_start)) {
         lives[place].post_start_failure.get_or_insert(failure.at);
     }
-    let kills = container.events.of(EventReason::Killing);
-    for (place, kill) in places(&mut lives, &kills) {
+    for (place, kill) in places(&mut lives, &kills, restart(told_pre_stop)) {
         let (note, event) = (kill.line.note, Some(kill.line.name.clone()));
+        lives[place].told_attempts += u32::from(kill.is_told);
         lives[place].kills.push(Kill {
             at: kill.at,
             note,
@@ -104,12 +122,47 @@ pub fn lives(container: &ContainerCase) -> Vec<Life> {
     }
     for life in &mut lives {
         life.kills.sort_by_key(|kill| kill.at);
+        let told = told_pre_stop.filter(|(restart, _)| *restart == life.instance.restart);
+        let among_kills = std::mem::take(&mut life.told_attempts);
+        life.told_attempts = told.map_or(0, |(_, attempt)| attempt.saturating_sub(among_kills));
     }
-    place_pre_stop_failures(
-        &mut lives,
-        &container.events.of(EventReason::FailedPreStopHook),
-    );
+    let failures = due(container, &lives, EventReason::FailedPreStopHook);
+    place_pre_stop_failures(&mut lives, &failures, restart(told_pre_stop));
     lives
+}
+
+/// What has still to be counted, and of what was counted that which tells of the latest instance.
+fn due<'a>(
+    container: &'a ContainerCase,
+    lives: &[Life],
+    reason: EventReason,
+) -> Vec<Occurrence<'a>> {
+    let latest = lives.last().and_then(Life::started);
+    let is_latest =
+        |at: Moment| latest.is_some_and(|started| at.is_exact() && started.latest <= at.earliest);
+    let mut occurrences = container.events.of(reason);
+    occurrences.retain(|occurrence| !occurrence.is_told || is_latest(occurrence.at));
+    occurrences
+}
+
+/// Instances between the last one counted and the first one seen, as many as `events` tell of that no
+/// seen one can have.
+fn add_unseen(lives: &mut Vec<Life>, counted: Option<u32>, events: usize) {
+    let first = counted.map_or(0, |restart| restart.saturating_add(1));
+    let seen = lives.partition_point(|life| life.instance.restart < first);
+    let over = lives[seen..]
+        .iter()
+        .filter(|life| life.is_unseen || life.instance.has_ended());
+    let missing = u32::try_from(events.saturating_sub(over.count())).unwrap_or(u32::MAX);
+    let range = match lives.get(seen) {
+        Some(next) => {
+            let end = next.instance.restart;
+            end.saturating_sub(missing).max(first)..end
+        }
+        None if seen == 0 => first..first.saturating_add(missing),
+        None => return,
+    };
+    lives.splice(seen..seen, range.map(Life::unseen));
 }
 
 /// `Started` comes within moments after the runtime's `startedAt`; one that fits no instance tells of
@@ -139,9 +192,12 @@ fn place_start(lives: &mut Vec<Life>, at: Moment) {
     }
 }
 
+/// Which occurrence goes where; one that is not counted yet goes to an instance after the last counted
+/// one, if it can.
 fn places<'a>(
     lives: &mut Vec<Life>,
     occurrences: &[Occurrence<'a>],
+    counted: Option<u32>,
 ) -> Vec<(usize, Occurrence<'a>)> {
     if lives.is_empty() && !occurrences.is_empty() {
         lives.push(Life::new(Instance::new(0)));
@@ -149,14 +205,23 @@ fn places<'a>(
     let mut placed: Vec<(usize, Occurrence<'a>)> = Vec::new();
     let mut from = 0;
     for occurrence in occurrences {
-        let can_hold = |place: &usize| lives[*place].can_hold(occurrence.at, lives.get(place + 1));
+        let can_hold = |place: &usize| {
+            let next_started = lives[place + 1..].iter().find_map(Life::started);
+            lives[*place].can_hold(occurrence.at, next_started)
+        };
+        let is_new = |place: &usize| {
+            occurrence.is_told || counted.is_none_or(|told| lives[*place].instance.restart > told)
+        };
         // The next of its kind is the next instance's, unless there is none: then it is told again.
         let taken = |place: &usize| placed.iter().any(|(other, _)| other == place);
-        let free = (from..lives.len()).find(|place| can_hold(place) && !taken(place));
-        let place = free
-            .or_else(|| (from..lives.len()).rev().find(can_hold))
+        let all = || from..lives.len();
+        let place = all()
+            .find(|place| can_hold(place) && is_new(place) && !taken(place))
+            .or_else(|| all().rev().find(|place| can_hold(place) && is_new(place)))
+            .or_else(|| all().find(|place| can_hold(place) && !taken(place)))
+            .or_else(|| all().rev().find(can_hold))
             .or_else(|| {
-                (from..lives.len())
+                all()
                     .rev()
                     .find(|place| begun_by(&lives[*place], occurrence.at))
             });
@@ -175,7 +240,11 @@ fn begun_by(life: &Life, at: Moment) -> bool {
 
 /// A failure belongs to the latest stop begun before it that has none; without any `Killing` it tells
 /// of a stop whose own Event was lost.
-fn place_pre_stop_failures(lives: &mut Vec<Life>, failures: &[Occurrence<'_>]) {
+fn place_pre_stop_failures(
+    lives: &mut Vec<Life>,
+    failures: &[Occurrence<'_>],
+    counted: Option<u32>,
+) {
     for failure in failures {
         let mut kills: Vec<&mut Kill> = lives
             .iter_mut()
@@ -192,7 +261,7 @@ fn place_pre_stop_failures(lives: &mut Vec<Life>, failures: &[Occurrence<'_>]) {
         if let Some(place) = place {
             kills[place].failure = Some(failure.at);
         } else if !kills.iter().any(|kill| begun(kill)) {
-            let lost = places(lives, std::slice::from_ref(failure));
+            let lost = places(lives, std::slice::from_ref(failure), counted);
             if let Some((place, _)) = lost.first() {
                 let note = Note::StoppingContainer;
                 lives[*place].kills.push(Kill {

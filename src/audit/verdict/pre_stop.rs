@@ -32,6 +32,10 @@ pub(super) fn judge(view: &View<'_>, place: usize, runs: &mut Vec<Run>) {
             runs.extend(skipped::judge(view, container, spec, life));
         }
         for attempt in 0..life.kills.len() {
+            // A stop of an instance that nothing else tells of: whether its hook ran, nobody knows.
+            if life.is_unseen && !view.case.is_unseen && life.kills[attempt].failure.is_none() {
+                continue;
+            }
             let delivery = Delivery {
                 view,
                 container,
@@ -59,7 +63,10 @@ impl Delivery<'_> {
     fn judge(&self) -> Run {
         let grace = grace::effective(self.view, self.container, self.kill);
         let mut run = skipped::blank(self.container, self.spec, self.life);
-        run.attempt = u32::try_from(self.attempt + 1).unwrap_or(u32::MAX);
+        let attempt = u32::try_from(self.attempt).unwrap_or(u32::MAX);
+        run.attempt = attempt
+            .saturating_add(self.life.told_attempts)
+            .saturating_add(1);
         run.attempt_reason = self.repeats();
         run.started_at = Some(self.kill.at.earliest);
         run.grace_seconds = grace.map(|grace| grace.seconds);
@@ -150,7 +157,9 @@ impl Delivery<'_> {
 
     /// Why this delivery is not the first to its instance.
     fn repeats(&self) -> Option<AttemptReason> {
-        let before = self.attempt.checked_sub(1)?;
+        let Some(before) = self.attempt.checked_sub(1) else {
+            return (self.life.told_attempts > 0).then_some(AttemptReason::Retried);
+        };
         let node = self.view.case.node.as_deref().unwrap_or_default();
         let restarted = self.view.world.nodes.kubelet_start_between(
             node,

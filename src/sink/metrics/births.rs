@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::Base;
+use crate::audit::base::Base;
 use crate::audit::snapshot::HookLedger;
 use crate::audit::words::{Hook, Outcome, TerminationResult};
 

@@ -126,7 +126,7 @@ pub(super) const FAMILIES: &[Family] = &[
         applies: |_| true,
         fill: |workload, births, moment, emit| {
             for &result in TerminationResult::ALL {
-                let count = workload.terminations.count(result);
+                let count = terminations(workload, result);
                 if count > 0 || is_born_at_zero(result) {
                     emit(
                         &[("result", result.label())],
@@ -143,12 +143,11 @@ pub(super) const FAMILIES: &[Family] = &[
         fold: Fold::Sum,
         applies: |_| true,
         fill: |workload, births, moment, emit| {
-            emit(
-                &[],
-                births
-                    .seconds
-                    .show(workload.terminations.total_seconds, moment),
-            );
+            let written = workload.basis.written.as_ref();
+            let seconds = written.map_or(workload.terminations.total_seconds, |written| {
+                written.total_seconds
+            });
+            emit(&[], births.seconds.show(seconds, moment));
         },
     },
     Family {
@@ -195,7 +194,7 @@ fn hook_runs(workload: &Workload, births: &mut Births, moment: Moment, emit: &mu
         // All outcomes of a hook are born together; showing one decides for the others.
         let born = births.outcomes;
         for &outcome in Outcome::ALL {
-            let count = ever_counted(ledger, outcome);
+            let count = ever_counted(workload, ledger, outcome);
             let shown = if is_usual(ledger.hook, outcome) {
                 births.outcomes = born;
                 births.outcomes.show(count, moment)
@@ -210,14 +209,27 @@ fn hook_runs(workload: &Workload, births: &mut Births, moment: Moment, emit: &mu
     }
 }
 
-/// What an amendment took from a tally stays in the counter, because a counter only ever adds.
-fn ever_counted(ledger: &HookLedger, outcome: Outcome) -> u64 {
-    let amended = ledger
-        .amendments
-        .iter()
-        .filter(|(from, _, _)| *from == outcome)
-        .map(|(_, _, times)| times);
-    ledger.count(outcome).saturating_add(amended.sum())
+/// A counter only ever adds. It runs ahead of the status by what an Event tells, which the API still holds;
+/// what rests on absence nobody could count again, so it is shown once it is written.
+fn ever_counted(workload: &Workload, ledger: &HookLedger, outcome: Outcome) -> u64 {
+    let has_event = matches!(
+        outcome,
+        Outcome::Failed | Outcome::Overran | Outcome::CutShort | Outcome::Interrupted
+    );
+    match &workload.basis.written {
+        Some(written) if !has_event => {
+            written.ever_counted(&ledger.container, ledger.hook, outcome)
+        }
+        _ => ledger.ever_counted(outcome),
+    }
+}
+
+/// The same of terminations.
+fn terminations(workload: &Workload, result: TerminationResult) -> u64 {
+    match &workload.basis.written {
+        Some(written) => written.results[result as usize],
+        None => workload.terminations.count(result),
+    }
 }
 
 fn amendments(workload: &Workload, births: &mut Births, moment: Moment, emit: &mut Emit<'_>) {

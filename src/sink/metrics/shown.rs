@@ -52,7 +52,8 @@ pub(super) enum Place {
 
 impl Shown {
     pub(super) fn continue_from(&mut self, audit: &HookAudit) {
-        let base = base(audit);
+        let Some(base) = base(audit) else { return };
+        let target = audit.spec.target_ref.workload();
         let key = (
             audit
                 .metadata
@@ -60,8 +61,8 @@ impl Shown {
                 .as_deref()
                 .unwrap_or_default()
                 .into(),
-            base.target.kind.clone(),
-            base.target.name.clone(),
+            target.kind,
+            target.name,
         );
         let at = self.insert(key);
         self.slots[at].births = Births::of(&base);

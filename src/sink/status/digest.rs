@@ -62,6 +62,7 @@ impl StatusDigest {
 fn counters(status: &HookAuditStatus) -> HookAuditStatus {
     let mut rest = status.clone();
     rest.active = Vec::new();
+    rest.account = None;
     rest.last_incident_time = None;
     if rest.active_count == 0 && rest.terminating_count == 0 {
         rest.observation = None;

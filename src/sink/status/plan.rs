@@ -42,6 +42,7 @@ pub(super) struct Seen {
     pub(super) target: WorkloadRef,
     /// `None` without a status.
     pub(super) digest: Option<StatusDigest>,
+    pub(super) gap_count: i64,
     /// The list or watch that told of it.
     pub(super) epoch: u64,
 }
@@ -59,6 +60,7 @@ impl Seen {
             owner_uids: audit.owner_uids().collect(),
             target: audit.spec.target_ref.workload(),
             digest: audit.status.as_ref().map(StatusDigest::of),
+            gap_count: audit.status.as_ref().map_or(0, gap_count),
             epoch,
         }
     }
@@ -84,6 +86,14 @@ struct Row {
     not_before: Option<Instant>,
     failures: u32,
     deletions: u32,
+}
+
+impl Row {
+    /// What the API holds is not in the workload's tallies yet: the core is about to take it in.
+    fn is_awaited(&self) -> bool {
+        let both = self.workload.as_deref().zip(self.seen.as_ref());
+        both.is_some_and(|(workload, seen)| !rests_on(workload, seen))
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -287,7 +297,9 @@ impl Plan {
             };
         }
         let urgency = needed(self.settings.scope, row);
-        row.changed_at = urgency.map(|_| row.changed_at.unwrap_or(now));
+        if !row.is_awaited() {
+            row.changed_at = urgency.map(|_| row.changed_at.unwrap_or(now));
+        }
         row.queued = urgency.zip(row.changed_at).map(|(urgency, since)| {
             let due = due(&self.settings, row, urgency, since);
             Queued {
@@ -318,6 +330,9 @@ fn needed(scope: ReportScope, row: &Row) -> Option<Urgency> {
     if seen.target != TargetRef::of(&workload.target).workload() {
         return None;
     }
+    if row.is_awaited() {
+        return None;
+    }
     if !workload.gone && owner_missing(workload, seen) {
         return Some(Urgency::Active);
     }
@@ -326,7 +341,22 @@ fn needed(scope: ReportScope, row: &Row) -> Option<Urgency> {
     };
     let mut status = HookAuditStatus::from(workload);
     status.observe(seen.generation);
-    StatusDigest::of(&status).news_since(written)
+    let untold_gap = workload.gap_matters && gap_count(&status) > seen.gap_count;
+    let news = StatusDigest::of(&status).news_since(written);
+    news.or(untold_gap.then_some(Urgency::Counters))
+}
+
+/// The tallies rest on what the API holds: writing them loses nothing that another process counted.
+pub(super) fn rests_on(workload: &Workload, seen: &Seen) -> bool {
+    seen.digest.is_none()
+        || workload.basis.report_version.as_deref() == Some(&*seen.resource_version)
+}
+
+pub(super) fn gap_count(status: &HookAuditStatus) -> i64 {
+    status
+        .observation
+        .as_ref()
+        .map_or(0, |observation| observation.gap_count)
 }
 
 /// The object names no owner, or one that had the same name before.

@@ -15,7 +15,7 @@ use crate::sink::call::{Answer, CallError, call};
 
 use super::WriteResult;
 use super::digest::StatusDigest;
-use super::plan::{Key, Seen, owner_missing};
+use super::plan::{Key, Seen, gap_count, owner_missing, rests_on};
 
 /// How the API server says, with code 500, that the installed definition lacks a field.
 const UNDECLARED: &str = "failed to create typed patch object";
@@ -76,6 +76,7 @@ impl Api {
                 Some((_, seen)) if foreign(workload, &seen) => {
                     return Err(for_another_target(seen));
                 }
+                Some((_, seen)) if !rests_on(workload, &seen) => return Err(news_first(seen)),
                 Some((_, seen)) if !owner_due(workload, &seen) => seen,
                 Some((audit, seen)) => {
                     results.push(WriteResult::Adopted);
@@ -95,6 +96,7 @@ impl Api {
                 &status,
                 Seen {
                     digest: Some(digest),
+                    gap_count: gap_count(&status),
                     ..seen
                 },
             )
@@ -132,6 +134,7 @@ impl Api {
             owner_uids: workload.uid.into_iter().collect(),
             target: workload.target.clone(),
             digest: None,
+            gap_count: 0,
             epoch,
         })
     }
@@ -272,6 +275,16 @@ fn for_another_target(seen: Seen) -> Refused {
             "it was made for {} {}; delete it or give it another name",
             seen.target.kind, seen.target.name
         ),
+        seen: Some(Box::new(seen)),
+    }
+}
+
+/// What is there may count more than these tallies do: they are made anew on it.
+fn news_first(seen: Seen) -> Refused {
+    Refused {
+        result: WriteResult::Conflict,
+        retry_after: None,
+        why: "it was written in between".to_owned(),
         seen: Some(Box::new(seen)),
     }
 }

@@ -12,6 +12,7 @@ pub(super) fn seen(event: &Event, reading: &mut Reading) -> Option<EventSeen> {
     let metadata = reading.record(&event.metadata, "metadata");
     let namespace = reading.required(&metadata.namespace, "metadata.namespace")?;
     let name = reading.required(&metadata.name, "metadata.name")?;
+    let version = reading.value(&metadata.resource_version, "metadata.resourceVersion");
     let source = reading.record(&event.source, "source");
     let series = reading.record(&event.series, "series");
     let reason = reading
@@ -37,6 +38,10 @@ pub(super) fn seen(event: &Event, reading: &mut Reading) -> Option<EventSeen> {
         subject: subject(event, &namespace, reading),
         note: note(event, reason, reading),
         named_at: named_at(&name, first_at.or(created_at)),
+        // An opaque text by contract, a number in every API server; what is none is never compared.
+        resource_version: version
+            .and_then(|version| version.parse().ok())
+            .unwrap_or(0),
         namespace,
         name,
         reason,

@@ -207,7 +207,7 @@ fn a_pod_that_cannot_be_named_is_only_a_defect() {
 
 fn event_of(fields: &Value) -> EventSeen {
     let mut object = json!({
-        "metadata": {"name": "p.18ea6da0e0d77408", "namespace": "n", "creationTimestamp": "2026-11-22T17:18:59Z"},
+        "metadata": {"name": "p.18ea6da0e0d77408", "namespace": "n", "resourceVersion": "4711", "creationTimestamp": "2026-11-22T17:18:59Z"},
         "involvedObject": {"kind": "Pod", "namespace": "n", "name": "p", "uid": UID, "fieldPath": "spec.containers{app}"},
         "reason": "Killing", "message": "Stopping container app", "source": {"component": "kubelet", "host": "node-1"},
         "firstTimestamp": "2026-11-22T17:18:59Z", "lastTimestamp": "2026-11-22T17:19:09Z", "count": 2,
@@ -227,6 +227,7 @@ fn event_of(fields: &Value) -> EventSeen {
 #[test]
 fn an_event_of_a_kubelet_is_read_whole() {
     let expected = EventSeen {
+        resource_version: 4711,
         namespace: "n".into(),
         name: "p.18ea6da0e0d77408".into(),
         subject: Subject::Pod {

@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use super::RawObjects;
 use super::health::Failure;
-use super::object::{Event, Watchable, Watched};
-use crate::audit::observation::{Resource, Stream, Uid};
+use super::object::{Event, Watched};
+use crate::audit::observation::{Observation, Resource, Stream, Uid};
 use crate::source::translate::{Presence, Translator};
 use crate::source::{Change, Seen};
 
@@ -37,7 +37,7 @@ pub async fn events_of_pod(
     uid: Uid,
     raw: RawObjects,
 ) -> Result<Vec<Seen>, LookupError> {
-    let selector = format!("involvedObject.uid={uid}");
+    let selector = format!("{}{uid}", Stream::OF_ONE_POD);
     let list = async {
         match raw {
             RawObjects::Dropped => list::<false>(client, namespace, &selector).await,
@@ -72,18 +72,25 @@ async fn list<const RAW: bool>(
     loop {
         let page = api.list(&parameters).await?;
         for watched in page.items {
-            let translation = watched.object.translation(&translator, Presence::Present);
+            let translation = watched.translation(&translator, Presence::Present);
             let mut raw = watched.raw;
             all.extend(translation.into_observations().map(|observation| Seen {
                 stream: Arc::clone(&stream),
                 change: Change::Added,
                 raw: raw.take(),
-                observation,
+                observation: found(observation),
             }));
         }
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) if all.len() < EVENTS_MAX => parameters.continue_token = Some(token),
             _ => return Ok(all),
         }
+    }
+}
+
+fn found(observation: Observation) -> Observation {
+    match observation {
+        Observation::Event(event) => Observation::Found(event),
+        other => other,
     }
 }

@@ -23,6 +23,11 @@ pub(super) trait Watchable: Object + Clone + Debug + Send + 'static {
     fn metadata(&self) -> &Metadata;
 
     fn translation(&self, translator: &Translator, presence: Presence) -> Translation;
+
+    /// Adds what only the whole object tells.
+    fn completed(translation: Translation, _json: &str) -> Translation {
+        translation
+    }
 }
 
 /// An object as kube's `watcher` wants it: with its resourceVersion, and with its JSON if `RAW`.
@@ -54,6 +59,16 @@ impl<'de, K: Watchable, const RAW: bool> Deserialize<'de> for Watched<K, RAW> {
             raw,
             metadata,
         })
+    }
+}
+
+impl<K: Watchable, const RAW: bool> Watched<K, RAW> {
+    pub(super) fn translation(&self, translator: &Translator, presence: Presence) -> Translation {
+        let translation = self.object.translation(translator, presence);
+        match &self.raw {
+            Some(raw) => K::completed(translation, raw.get()),
+            None => translation,
+        }
     }
 }
 
@@ -160,6 +175,10 @@ impl Watchable for HookAudit {
 
     fn translation(&self, translator: &Translator, presence: Presence) -> Translation {
         translator.report(self, presence)
+    }
+
+    fn completed(translation: Translation, json: &str) -> Translation {
+        translation.with_status(json)
     }
 }
 

@@ -175,7 +175,7 @@ impl Watch {
             Change::Deleted => Presence::Gone,
             _ => Presence::Present,
         };
-        let translation = watched.object.translation(&self.translator, presence);
+        let translation = watched.translation(&self.translator, presence);
         let mut raw = watched.raw;
         for observation in translation.into_observations() {
             self.send(change, raw.take(), observation).await?;

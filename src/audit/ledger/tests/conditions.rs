@@ -54,7 +54,10 @@ fn what_is_harmless_unknown_or_a_cascade_turns_nothing_false() {
         let mut ledger = ledger();
         ledger.settle_run(at(10), &pod(1), &run);
         assert_eq!(condition(&mut ledger, at(11), Healthy).0, True);
-        assert_eq!(ledger.view(at(11), 1).hooks[0].count(run.outcome), 1);
+        assert_eq!(
+            ledger.view(at(11), 1, Basis::default()).hooks[0].count(run.outcome),
+            1
+        );
     }
 }
 
@@ -120,8 +123,13 @@ fn an_amendment_to_a_harmless_verdict_takes_the_failure_back() {
         condition(&mut ledger, at(21), PreStopHealthy),
         (True, "Succeeding", at(20))
     );
-    assert!(ledger.view(at(22), 2).incidents.is_empty());
-    assert_eq!(ledger.view(at(22), 2).incident_count, 0);
+    assert!(
+        ledger
+            .view(at(22), 2, Basis::default())
+            .incidents
+            .is_empty()
+    );
+    assert_eq!(ledger.view(at(22), 2, Basis::default()).incident_count, 0);
 }
 
 #[test]
@@ -226,7 +234,7 @@ fn readiness_follows_the_first_lists_and_the_owner() {
         condition(&mut ledger, at(7), Ready),
         (False, "TargetNotFound", at(7))
     );
-    assert!(ledger.view(at(7), 1).gone);
+    assert!(ledger.view(at(7), 1, Basis::default()).gone);
 }
 
 #[test]
@@ -236,7 +244,7 @@ fn clean_runs_before_a_restart_count_after_it() {
     for _ in 0..15 {
         first.settle_run(at(20), &pod(2), &pre_stop(Outcome::Succeeded, 10));
     }
-    let mut second = Ledger::from_view(&first.view(at(21), 3));
+    let mut second = continued(&first.view(at(21), 3, Basis::default()));
     for _ in 0..5 {
         second.settle_run(at(40), &pod(3), &pre_stop(Outcome::Succeeded, 30));
     }
@@ -250,9 +258,9 @@ fn clean_runs_before_a_restart_count_after_it() {
 fn a_false_condition_restored_without_its_streak_stays_false_for_its_day() {
     let mut first = ledger();
     first.settle_run(at(10), &pod(1), &pre_stop(Outcome::Overran, 1));
-    let mut stored = (*first.view(at(21), 3)).clone();
+    let mut stored = (*first.view(at(21), 3, Basis::default())).clone();
     stored.streaks.clear();
-    let mut second = Ledger::from_view(&stored);
+    let mut second = continued(&stored);
     assert_eq!(second.next_deadline(), Some(at(3 + DAY_SECONDS)));
     second.settle_run(at(40), &pod(3), &pre_stop(Outcome::Succeeded, 30));
     assert_eq!(
@@ -286,8 +294,11 @@ fn a_failure_older_than_a_day_is_counted_but_turns_nothing_false() {
         condition(&mut ledger, now, PreStopHealthy),
         (True, "NotObserved", at(0))
     );
-    assert_eq!(ledger.view(now, 1).hooks[0].count(Outcome::Failed), 1);
-    assert_eq!(ledger.view(now, 1).incident_count, 1);
+    assert_eq!(
+        ledger.view(now, 1, Basis::default()).hooks[0].count(Outcome::Failed),
+        1
+    );
+    assert_eq!(ledger.view(now, 1, Basis::default()).incident_count, 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::*;
 
 fn types(ledger: &mut Ledger) -> Vec<IncidentType> {
-    let view = ledger.view(at(1_000), 1);
+    let view = ledger.view(at(1_000), 1, Basis::default());
     view.incidents
         .iter()
         .map(|incident| incident.incident_type)
@@ -19,11 +19,11 @@ fn a_bad_run_is_told_once_with_where_and_how_long() {
     assert_eq!(told.container.as_deref(), Some("app"));
     assert_eq!(told.duration, Some(run.duration));
     assert_eq!(told.grace_seconds, Some(30));
-    assert_eq!(ledger.view(at(11), 1).incidents, [told]);
+    assert_eq!(ledger.view(at(11), 1, Basis::default()).incidents, [told]);
     let mut again = run.clone();
     again.attempt = 2;
     assert_eq!(ledger.settle_run(at(12), &pod(1), &again), None);
-    assert_eq!(ledger.view(at(13), 1).incident_count, 1);
+    assert_eq!(ledger.view(at(13), 1, Basis::default()).incident_count, 1);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn an_amended_verdict_takes_the_place_of_its_incident() {
         Some(IncidentType::PreStopOverran)
     );
     assert_eq!(types(&mut ledger), [IncidentType::PreStopOverran]);
-    assert_eq!(ledger.view(at(21), 2).incident_count, 1);
+    assert_eq!(ledger.view(at(21), 2, Basis::default()).incident_count, 1);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_surer_verdict_of_the_same_kind_is_not_told_again() {
         ledger.amend_run(at(20), &pod(1), &inferred, &confirmed),
         None
     );
-    let view = ledger.view(at(21), 2);
+    let view = ledger.view(at(21), 2, Basis::default());
     assert_eq!(view.incidents[0].confidence, Some(Confidence::Confirmed));
 }
 
@@ -87,16 +87,14 @@ fn a_stuck_hook_and_an_overdue_pod_are_told_once_per_instance() {
     assert_eq!(told[0].restart, 1);
     ledger.set_active(at(54), Vec::new());
     assert_eq!(ledger.set_active(at(55), active()), []);
-    assert_eq!(ledger.view(at(56), 1).incident_count, 3);
+    assert_eq!(ledger.view(at(56), 1, Basis::default()).incident_count, 3);
 }
 
 #[test]
 fn what_is_still_stuck_after_a_restart_is_not_told_again() {
     let mut first = ledger();
     first.set_active(at(50), vec![stuck(1, 0)]);
-    let mut stored = (*first.view(at(51), 1)).clone();
-    stored.incidents.clear();
-    let mut second = Ledger::from_view(&stored);
+    let mut second = continued(&first.view(at(51), 1, Basis::default()));
     assert_eq!(second.set_active(at(60), vec![stuck(1, 0)]), []);
 }
 
@@ -108,7 +106,7 @@ fn a_flood_of_overdue_pods_is_told_once_each_although_only_twenty_are_listed() {
         .collect();
     assert_eq!(ledger.set_active(at(50), active.clone()).len(), 100);
     assert_eq!(ledger.set_active(at(60), active), []);
-    let view = ledger.view(at(61), 1);
+    let view = ledger.view(at(61), 1, Basis::default());
     assert_eq!(view.incidents.len(), 20);
     assert_eq!(view.incident_count, 100);
 }
@@ -136,7 +134,7 @@ fn the_worst_stay_listed_longest_and_the_newest_five_always() {
     assert_eq!(count(IncidentType::PreStopInterrupted), 2);
     let last = pre_stop(Outcome::Interrupted, 200);
     ledger.settle_run(at(500), &pod(99), &last);
-    let view = ledger.view(at(501), 2);
+    let view = ledger.view(at(501), 2, Basis::default());
     let newest = view.incidents.last().unwrap();
     assert_eq!(newest.incident_type, IncidentType::PreStopInterrupted);
     assert_eq!(newest.pod_uid, Uid(99));

@@ -121,7 +121,7 @@ fn quiet() -> Ledger {
 fn a_ledger_without_incidents_fits_in_a_kibibyte() {
     let mut ledger = quiet();
     let bytes = of_ledger(&ledger);
-    let view_bytes = of_view(&ledger.view(at(5_000), 1));
+    let view_bytes = of_view(&ledger.view(at(5_000), 1, Basis::default()));
     println!("quiet: ledger {bytes}, view {view_bytes}");
     assert!(bytes <= 1_024, "{bytes}");
     assert!(view_bytes <= 2_048, "{view_bytes}");

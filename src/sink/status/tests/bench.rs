@@ -15,6 +15,7 @@ pub(super) struct Bench {
     cancel: CancellationToken,
     task: JoinHandle<()>,
     revision: u64,
+    workloads: Vec<Workload>,
 }
 
 impl Bench {
@@ -42,32 +43,58 @@ impl Bench {
             cancel,
             task,
             revision: 0,
+            workloads: Vec::new(),
         }
     }
 
     /// Publishes these workloads as changed.
     pub(super) fn publish(&mut self, workloads: impl IntoIterator<Item = Workload>) {
+        self.workloads = workloads.into_iter().collect();
+        self.take_in();
+        self.publish_all();
+    }
+
+    /// Lets time pass, in which each second the tallies are made anew on what the API holds, as the core does.
+    pub(super) async fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if self.take_in() {
+                self.publish_all();
+            }
+        }
+    }
+
+    fn take_in(&mut self) -> bool {
+        let mut has_news = false;
+        for workload in &mut self.workloads {
+            let (namespace, name) = crate::api::key_of(workload);
+            let path =
+                format!("/apis/hookaudit.io/v1alpha1/namespaces/{namespace}/hookaudits/{name}");
+            let object = self.api.object(&path).unwrap_or_default();
+            let version = object["metadata"]["resourceVersion"]
+                .as_str()
+                .map(Box::from);
+            has_news |= workload.basis.report_version != version;
+            workload.basis.report_version = version;
+        }
+        has_news
+    }
+
+    fn publish_all(&mut self) {
         self.revision += 1;
         let revision = self.revision;
-        let workloads = workloads
-            .into_iter()
-            .map(|workload| {
-                Arc::new(Workload {
-                    revision,
-                    ..workload
-                })
+        let changed = |workload: &Workload| {
+            Arc::new(Workload {
+                revision,
+                ..workload.clone()
             })
-            .collect();
+        };
         self.snapshots.send_replace(Arc::new(Snapshot {
             revision,
             synced: true,
-            workloads,
+            workloads: self.workloads.iter().map(changed).collect(),
             ..Snapshot::default()
         }));
-    }
-
-    pub(super) async fn pass(&self, seconds: u64) {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
     pub(super) fn writes(&self) -> usize {

@@ -1,0 +1,360 @@
+//! What a written status says of its own tallies, so that counting goes on exactly once.
+//!
+//! A ledger is base + delta: the last status seen on the API, and what settled since and is not in it
+//! (design contract 6). Which of the settled cases a status covers is answered here:
+//!
+//! - A status of our own covers what had settled when it was made: a sequence number tells.
+//! - Any other covers what its list of pods says was counted, not what it says is open, and of pods
+//!   that it does not list those whose Events are all older than its marks: its writer had seen them,
+//!   counted them and let them go.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::case::events::EventLine;
+use super::moment::shifted;
+use super::observation::{EventReason, EventSeen, Note, Uid};
+use super::record::Run;
+use super::words::{Hook, Outcome, TerminationResult};
+
+/// Two witnesses of one postStart failure are Events that a kubelet makes in the same millisecond.
+const SAME_BIRTH: SignedDuration = SignedDuration::from_secs(1);
+
+/// What a status carries beside its tallies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    /// Names the process that wrote it.
+    pub writer: u64,
+    /// How much that process had settled.
+    pub sequence: u64,
+    /// When the tallies were read, on the writer's clock.
+    pub at: Timestamp,
+    /// Per reason, the highest resourceVersion of this workload's Events that was taken in.
+    pub marks: Marks,
+    /// Sorted by uid.
+    pub pods: Vec<PodAccount>,
+}
+
+/// One pod that lives or has just gone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PodAccount {
+    /// [`Uid::digest`].
+    pub pod: u64,
+    /// Something of it was seen and is not counted yet.
+    pub is_open: bool,
+    pub termination: Option<TerminationResult>,
+    /// Sorted by container and hook.
+    pub runs: Vec<RunAccount>,
+    pub lines: Vec<LineAccount>,
+}
+
+/// The runs of one hook that are counted: all up to one, but for those still pending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunAccount {
+    pub container: Box<str>,
+    pub hook: Hook,
+    pub restart: u32,
+    pub attempt: u32,
+    /// Of the last one.
+    pub outcome: Outcome,
+    /// (restart, attempt) of earlier runs that are not settled.
+    pub pending: Vec<(u32, u32)>,
+}
+
+/// How many occurrences of an Event are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineAccount {
+    pub container: Box<str>,
+    pub kind: LineKind,
+    pub born_at: Timestamp,
+    pub count: u32,
+}
+
+/// Events that are counted as one: each witness of a postStart failure tells of the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LineKind {
+    PostStartFailed,
+    PreStopFailed,
+    Killing(Note),
+}
+
+impl LineKind {
+    #[must_use]
+    pub const fn of(reason: EventReason, note: Note) -> Option<Self> {
+        match (reason, note) {
+            (EventReason::FailedPostStartHook, _)
+            | (EventReason::Killing, Note::FailedPostStartHook) => Some(Self::PostStartFailed),
+            (EventReason::FailedPreStopHook, _) => Some(Self::PreStopFailed),
+            (EventReason::Killing, note) => Some(Self::Killing(note)),
+            _ => None,
+        }
+    }
+}
+
+/// What a status says of one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Covered {
+    No,
+    Yes,
+    /// It is the last of its hook, counted with this outcome.
+    As(Outcome),
+}
+
+impl Account {
+    #[must_use]
+    pub fn pod(&self, uid: Uid) -> Option<&PodAccount> {
+        let place = self.pods.binary_search_by_key(&uid.digest(), |pod| pod.pod);
+        place.ok().map(|place| &self.pods[place])
+    }
+
+    /// What is said of a run of this pod, of which `marks` are the newest Events.
+    #[must_use]
+    pub fn covers_run(&self, uid: Uid, marks: &Marks, run: &Run) -> Covered {
+        match self.pod(uid) {
+            Some(pod) => pod.covers(run),
+            None => self.covers_forgotten(marks),
+        }
+    }
+
+    /// What is said of the termination of this pod.
+    #[must_use]
+    pub fn covers_termination(&self, uid: Uid, marks: &Marks) -> bool {
+        match self.pod(uid) {
+            Some(pod) => pod.termination.is_some(),
+            None => self.covers_forgotten(marks) == Covered::Yes,
+        }
+    }
+
+    /// Of a pod that is not listed: its writer saw all its Events, so it has counted and let go of it.
+    fn covers_forgotten(&self, marks: &Marks) -> Covered {
+        if !marks.is_empty() && self.marks.cover_all(marks) {
+            Covered::Yes
+        } else {
+            Covered::No
+        }
+    }
+
+    /// A resourceVersion below the mark, of an Event made after the mark was: versions have begun anew.
+    fn is_outlived_by(&self, event: &EventSeen) -> bool {
+        const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(2);
+        event
+            .created_at
+            .is_some_and(|created_at| created_at > shifted(self.at, CLOCKS_DIFFER))
+    }
+}
+
+/// What was counted of one pod before its case was opened.
+#[derive(Debug, Clone)]
+pub struct Resumed {
+    pub pod: PodAccount,
+    /// That of its workload, for the marks.
+    pub account: Arc<Account>,
+}
+
+impl Resumed {
+    #[must_use]
+    pub fn new(uid: Uid, account: &Arc<Account>) -> Self {
+        Self {
+            pod: account.pod(uid).cloned().unwrap_or_else(|| PodAccount {
+                pod: uid.digest(),
+                ..PodAccount::default()
+            }),
+            account: Arc::clone(account),
+        }
+    }
+
+    /// How many occurrences of this Event are in the tallies.
+    #[must_use]
+    pub fn told(&self, event: &EventSeen, container: &str) -> u32 {
+        let line = LineKind::of(event.reason, event.note).and_then(|kind| {
+            let mut lines = self.pod.lines.iter();
+            lines.find(|line| line.is_of(container, kind, event))
+        });
+        if let Some(line) = line {
+            return line.count;
+        }
+        let is_new = self.pod.is_open
+            || !self.account.marks.cover(event)
+            || self.account.is_outlived_by(event);
+        if is_new { 0 } else { event.count }
+    }
+}
+
+impl PodAccount {
+    /// What is said of the run with this name.
+    #[must_use]
+    pub fn covers(&self, run: &Run) -> Covered {
+        let counted = self.run(&run.container, run.hook);
+        let key = (run.restart, run.attempt);
+        match counted {
+            Some(counted) if counted.pending.contains(&key) => Covered::No,
+            Some(counted) if key == counted.last() => Covered::As(counted.outcome),
+            Some(counted) if key < counted.last() => Covered::Yes,
+            _ => Covered::No,
+        }
+    }
+
+    #[must_use]
+    pub fn run(&self, container: &str, hook: Hook) -> Option<&RunAccount> {
+        let fits = |run: &&RunAccount| *run.container == *container && run.hook == hook;
+        self.runs.iter().find(fits)
+    }
+
+    #[must_use]
+    pub const fn is_blank(&self) -> bool {
+        !self.is_open && self.termination.is_none() && self.runs.is_empty() && self.lines.is_empty()
+    }
+
+    /// Adds what an earlier account of the same pod says and this one does not.
+    pub fn add(&mut self, earlier: &Self) {
+        self.termination = self.termination.or(earlier.termination);
+        for run in &earlier.runs {
+            match self
+                .runs
+                .iter_mut()
+                .find(|known| known.container == run.container && known.hook == run.hook)
+            {
+                None => self.runs.push(run.clone()),
+                Some(known) if known.last() < run.last() => *known = run.clone(),
+                Some(_) => {}
+            }
+        }
+        self.runs.sort_by(|left, right| {
+            (&left.container, left.hook).cmp(&(&right.container, right.hook))
+        });
+        for line in &earlier.lines {
+            let same = |known: &&mut LineAccount| {
+                known.container == line.container
+                    && known.kind == line.kind
+                    && near(known.born_at, line.born_at)
+            };
+            match self.lines.iter_mut().find(same) {
+                None => self.lines.push(line.clone()),
+                Some(known) => known.count = known.count.max(line.count),
+            }
+        }
+    }
+}
+
+impl RunAccount {
+    #[must_use]
+    pub const fn last(&self) -> (u32, u32) {
+        (self.restart, self.attempt)
+    }
+}
+
+impl LineAccount {
+    fn is_of(&self, container: &str, kind: LineKind, event: &EventSeen) -> bool {
+        *self.container == *container
+            && self.kind == kind
+            && born_at(event).is_some_and(|born_at| near(born_at, self.born_at))
+    }
+
+    /// Adds the counted occurrences of one Event; another witness of the same failures raises the count.
+    pub fn count(lines: &mut Vec<Self>, container: &str, line: &EventLine, count: u32) {
+        let (Some(kind), Some(born_at)) = (LineKind::of(line.reason, line.note), line.born_at)
+        else {
+            return;
+        };
+        let same = |known: &&mut Self| {
+            *known.container == *container && known.kind == kind && near(known.born_at, born_at)
+        };
+        match lines.iter_mut().find(same) {
+            Some(known) => known.count = known.count.max(count),
+            None => lines.push(Self {
+                container: container.into(),
+                kind,
+                born_at,
+                count,
+            }),
+        }
+    }
+}
+
+/// When the first occurrence of an Event was, which names it.
+#[must_use]
+pub fn born_at(event: &EventSeen) -> Option<Timestamp> {
+    event.named_at.or(event.first_at).or(event.last_at)
+}
+
+fn near(left: Timestamp, right: Timestamp) -> bool {
+    left.duration_since(right).abs() < SAME_BIRTH
+}
+
+/// The highest resourceVersion taken in, per reason; never compared with that of another reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// Sorted by reason.
+    marks: Vec<(EventReason, u64)>,
+}
+
+impl Marks {
+    #[must_use]
+    pub fn from_pairs(mut marks: Vec<(EventReason, u64)>) -> Self {
+        marks.sort_unstable();
+        marks.dedup_by_key(|(reason, _)| *reason);
+        Self { marks }
+    }
+
+    #[must_use]
+    pub fn pairs(&self) -> &[(EventReason, u64)] {
+        &self.marks
+    }
+
+    pub fn raise(&mut self, reason: EventReason, version: u64) {
+        if version == 0 {
+            return;
+        }
+        match self
+            .marks
+            .binary_search_by_key(&reason, |(reason, _)| *reason)
+        {
+            Ok(place) => self.marks[place].1 = self.marks[place].1.max(version),
+            Err(place) => {
+                self.marks.reserve_exact(1);
+                self.marks.insert(place, (reason, version));
+            }
+        }
+    }
+
+    /// Raises these marks to those of `other`, but for reasons that `is_held`; whether it held one back.
+    pub fn raise_to(&mut self, other: &Self, is_held: impl Fn(EventReason) -> bool) -> bool {
+        let mut held = false;
+        for (reason, version) in &other.marks {
+            if is_held(*reason) {
+                held = true;
+            } else {
+                self.raise(*reason, *version);
+            }
+        }
+        held
+    }
+
+    /// The Event, as it is, was taken in by whoever holds these marks.
+    #[must_use]
+    pub fn cover(&self, event: &EventSeen) -> bool {
+        self.covers(event.reason, event.resource_version)
+    }
+
+    /// All that `other` tells was taken in by whoever holds these marks.
+    #[must_use]
+    pub fn cover_all(&self, other: &Self) -> bool {
+        other
+            .marks
+            .iter()
+            .all(|(reason, version)| self.covers(*reason, *version))
+    }
+
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    fn covers(&self, reason: EventReason, version: u64) -> bool {
+        let mark = self
+            .marks
+            .binary_search_by_key(&reason, |(reason, _)| *reason);
+        version > 0 && mark.is_ok_and(|place| version <= self.marks[place].1)
+    }
+}

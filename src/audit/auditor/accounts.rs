@@ -1,0 +1,223 @@
+//! What a workload's status has to say of its own tallies: bounded, the newest pods first.
+
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+
+use super::tally::RunKey;
+use super::{Auditor, Open};
+use crate::audit::account::{Account, LineAccount, LineKind, Marks, PodAccount};
+use crate::audit::case::ContainerCase;
+use crate::audit::case::events::EventLine;
+use crate::audit::observation::{EventReason, Resource, Stream, Uid};
+use crate::audit::owners::WorkloadId;
+use crate::audit::record::{Gap, GapReason};
+use crate::audit::words::Hook;
+
+/// Pods that are open, and pods of which something is counted (design contract 6).
+const LISTED_MAX: usize = 1_000;
+/// What their entries take in a status, packed, as [`weight`] estimates it.
+const WEIGHT_MAX: usize = 24 * 1024;
+
+impl Auditor {
+    /// The account of one workload, and since when pods were pushed out of it.
+    pub(super) fn account(&self, workload: WorkloadId) -> (Account, Option<Gap>) {
+        let Some(kept) = self.ledgers.kept.get(&workload) else {
+            return (Account::default(), None);
+        };
+        let mut entries: Vec<(Timestamp, PodAccount)> = kept
+            .pods_listed
+            .iter()
+            .filter_map(|uid| self.pod_account(*uid))
+            .filter(|(_, entry)| !entry.is_blank())
+            .collect();
+        let pushed_out = bound(&mut entries);
+        let gap = pushed_out.iter().map(|(opened_at, _)| *opened_at).min();
+        let gap = gap.map(|from| Gap {
+            from,
+            to: self.now,
+            resource: Resource::Pods,
+            reason: GapReason::BoundReached,
+        });
+        let mut pods: Vec<PodAccount> = entries.into_iter().map(|(_, entry)| entry).collect();
+        pods.sort_unstable_by_key(|pod| pod.pod);
+        let account = Account {
+            writer: self.writer,
+            sequence: self.sequence,
+            at: self.now,
+            marks: kept.marks.clone(),
+            pods,
+        };
+        (account, gap)
+    }
+
+    /// Raises the workload's marks to what of the pod was taken in. While a stream is listed again, its
+    /// Events come in any order: what is above the mark may still be missing.
+    pub(super) fn raise_marks(&mut self, workload: WorkloadId, uid: Uid, marks: &Marks) {
+        let (relisting, first) = (&self.relisting, !self.was_synced);
+        let is_held = |reason| first || relisting.get(&reason).is_some_and(|lists| *lists > 0);
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        if kept.marks.raise_to(marks, is_held) {
+            self.held.insert(uid);
+        }
+    }
+
+    /// A stream of Events begins to be listed again, or its list is complete.
+    pub(super) fn relisting(&mut self, stream: &Stream, begins: bool) {
+        let Some(reason) = reason_of(stream) else {
+            return;
+        };
+        let lists = self.relisting.entry(reason).or_default();
+        *lists = if begins {
+            lists.saturating_add(1)
+        } else {
+            lists.saturating_sub(1)
+        };
+        if begins {
+            return;
+        }
+        for uid in std::mem::take(&mut self.held) {
+            let Some(open) = self.cases.get(&uid) else {
+                continue;
+            };
+            if let Some(workload) = open.workload {
+                let marks = open.case.marks.clone();
+                self.raise_marks(workload, uid, &marks);
+            }
+        }
+    }
+
+    /// The pod has something that its workload's status may have to say.
+    pub(super) fn list_pod(&mut self, workload: WorkloadId, uid: Uid) {
+        if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
+            kept.pods_listed.insert(uid);
+        }
+    }
+
+    fn pod_account(&self, uid: Uid) -> Option<(Timestamp, PodAccount)> {
+        let (since, mut account) = self.counted_account(uid)?;
+        // Events of it were taken in and wait for its own stream.
+        account.is_open |= self.early.contains_key(&uid);
+        Some((since, account))
+    }
+
+    fn counted_account(&self, uid: Uid) -> Option<(Timestamp, PodAccount)> {
+        let blank = PodAccount {
+            pod: uid.digest(),
+            ..PodAccount::default()
+        };
+        if let Some(open) = self.cases.get(&uid) {
+            return Some((open.opened_at, open.account(blank)));
+        }
+        if let Some(closed) = self.closed.get(uid) {
+            let mut account = blank;
+            closed.tally.account(&mut account, &[]);
+            return Some((Timestamp::MIN, account));
+        }
+        let resting = self
+            .resting
+            .get(&uid)
+            .and_then(|resting| resting.resumed.as_ref());
+        let account = resting.map_or(blank, |resumed| resumed.pod.clone());
+        Some((Timestamp::MIN, account))
+    }
+}
+
+impl Open {
+    fn account(&self, mut account: PodAccount) -> PodAccount {
+        account.is_open = self.termination_pending || !self.pending.is_empty();
+        let pending: Vec<RunKey> = self.pending.iter().map(|(key, _)| key.clone()).collect();
+        self.tally.account(&mut account, &pending);
+        // Nothing counts an Event of a pod that is gone up any more.
+        if self.case.gone_at.is_none() {
+            for container in &self.case.containers {
+                self.lines(container, &mut account.lines);
+            }
+        }
+        if let Some(resumed) = &self.resumed {
+            account.add(&resumed.pod);
+        }
+        account
+    }
+
+    fn lines(&self, container: &ContainerCase, lines: &mut Vec<LineAccount>) {
+        for line in container.events.lines() {
+            let hook = match LineKind::of(line.reason, line.note) {
+                Some(LineKind::PostStartFailed) if container.post_start.is_some() => {
+                    Hook::PostStart
+                }
+                Some(LineKind::PreStopFailed | LineKind::Killing(_))
+                    if container.pre_stop.is_some() =>
+                {
+                    Hook::PreStop
+                }
+                _ => continue,
+            };
+            let counted = self.counted(container, hook, line);
+            if counted > 0 {
+                LineAccount::count(lines, &container.name, line, counted);
+            }
+        }
+    }
+
+    /// The first occurrences of an Event, before any run began that is not settled.
+    fn counted(&self, container: &ContainerCase, hook: Hook, line: &EventLine) -> u32 {
+        let mut pending = self
+            .pending
+            .iter()
+            .filter(|((name, pending, ..), _)| *name == container.name && *pending == hook)
+            .map(|(_, began_at)| *began_at);
+        let Some(first) = pending.next() else {
+            return line.count;
+        };
+        let first = pending.fold(first, |first, began_at| {
+            first
+                .zip(began_at)
+                .map(|(first, began_at)| first.min(began_at))
+        });
+        let is_counted = |at: Timestamp| first.is_some_and(|first| at < first);
+        let later = line.numbered().find(|(_, at)| !is_counted(at.latest));
+        later
+            .map_or(line.count, |(number, _)| number - 1)
+            .max(line.told)
+    }
+}
+
+/// Keeps what finds a place, open pods and the newest first; gives back the rest.
+fn bound(entries: &mut Vec<(Timestamp, PodAccount)>) -> Vec<(Timestamp, PodAccount)> {
+    entries.sort_by_key(|(opened_at, entry)| Reverse((entry.is_open, *opened_at, entry.pod)));
+    let (mut open, mut counted, mut weight) = (0, 0, 0);
+    let mut pushed_out = Vec::new();
+    let all = std::mem::take(entries);
+    for (opened_at, entry) in all {
+        let listed = if entry.is_open {
+            &mut open
+        } else {
+            &mut counted
+        };
+        weight += self::weight(&entry);
+        if *listed < LISTED_MAX && weight <= WEIGHT_MAX {
+            *listed += 1;
+            entries.push((opened_at, entry));
+        } else {
+            pushed_out.push((opened_at, entry));
+        }
+    }
+    pushed_out
+}
+
+/// Bytes of a packed entry, roughly.
+fn weight(entry: &PodAccount) -> usize {
+    let pending: usize = entry.runs.iter().map(|run| run.pending.len()).sum();
+    10 + 6 * entry.runs.len() + 12 * entry.lines.len() + 2 * pending
+}
+
+/// The reason that a stream of Events is narrowed to.
+fn reason_of(stream: &Stream) -> Option<EventReason> {
+    let mut terms = stream.selector.as_deref()?.split(',');
+    terms
+        .find_map(|term| term.strip_prefix("reason="))
+        .and_then(EventReason::parse)
+}

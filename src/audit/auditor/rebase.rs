@@ -1,0 +1,259 @@
+//! A ledger is base + delta: the last status seen on the API, whoever wrote it, and what settled since
+//! and is not in it (design contract 6). Restart, takeover, a conflict, a user's edit and a restored
+//! backup are this one step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::tally::{Move, Tally, lacking};
+use super::{Auditor, Open};
+use crate::audit::account::{Account, Marks, Resumed};
+use crate::audit::base::Base;
+use crate::audit::ledger::Ledger;
+use crate::audit::moment::seconds_after;
+use crate::audit::observation::Uid;
+use crate::audit::owners::WorkloadId;
+use crate::audit::record::{PodRef, Run, Termination};
+
+/// A verdict that no status covers yet is kept this long after its case was closed: a writer lets
+/// nothing wait longer than 15 minutes.
+const KEPT_SECONDS: i64 = 1200;
+/// Closed pods that are kept for it.
+const CLOSED_MAX: usize = 4_096;
+
+/// Pods whose case is closed and whose verdicts no status is known to cover.
+#[derive(Debug, Default)]
+pub(super) struct Closed {
+    pods: BTreeMap<Uid, ClosedPod>,
+    order: BTreeSet<(Timestamp, Uid)>,
+}
+
+#[derive(Debug)]
+pub(super) struct ClosedPod {
+    pub(super) workload: WorkloadId,
+    pub(super) pod: PodRef,
+    pub(super) tally: Tally,
+    pub(super) marks: Marks,
+    until: Timestamp,
+}
+
+impl Closed {
+    pub(super) fn get(&self, uid: Uid) -> Option<&ClosedPod> {
+        self.pods.get(&uid)
+    }
+
+    pub(super) fn remove(&mut self, uid: Uid) -> Option<ClosedPod> {
+        let closed = self.pods.remove(&uid)?;
+        self.order.remove(&(closed.until, uid));
+        Some(closed)
+    }
+}
+
+/// One verdict in the order in which all were counted.
+enum Item {
+    Run(Move<Run>),
+    Termination(Move<Termination>),
+}
+
+impl Auditor {
+    /// Keeps the verdicts of a case that is closed.
+    pub(super) fn keep_closed(&mut self, uid: Uid, workload: WorkloadId, pod: PodRef, open: Open) {
+        if open.tally.is_empty() {
+            return self.forget_pod(workload, uid);
+        }
+        let until = seconds_after(self.now, KEPT_SECONDS);
+        self.closed.remove(uid);
+        self.closed.order.insert((until, uid));
+        let closed = ClosedPod {
+            workload,
+            pod,
+            tally: open.tally,
+            marks: open.case.marks,
+            until,
+        };
+        self.closed.pods.insert(uid, closed);
+        while let Some((until, oldest)) = self.closed.order.first().copied() {
+            if until > self.now && self.closed.pods.len() <= CLOSED_MAX {
+                break;
+            }
+            if let Some(closed) = self.closed.remove(oldest) {
+                self.forget_pod(closed.workload, oldest);
+            }
+        }
+    }
+
+    pub(super) fn forget_pod(&mut self, workload: WorkloadId, uid: Uid) {
+        if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
+            kept.pods_listed.remove(&uid);
+        }
+    }
+
+    /// The next number of a verdict that is counted.
+    pub(super) fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Takes a status in place of what the workload's ledger rests on.
+    pub(super) fn rebase(&mut self, workload: WorkloadId, base: &Base) {
+        let (now, writer) = (self.now, self.writer);
+        let Some(kept) = self.ledgers.kept.get(&workload) else {
+            return;
+        };
+        let is_own = base.account.writer == writer;
+        if is_own && base.account.sequence < kept.account_sequence(writer) {
+            // An older one of our own, shown late: all of it is in the ledger, and more.
+            return;
+        }
+        let account = Arc::new(base.account.clone());
+        let mut ledger = kept.ledger.onto(now, base);
+        let mut items = self.items(workload, &account, is_own);
+        items.sort_by_key(|(sequence, ..)| *sequence);
+        for (_, pod, item) in &items {
+            apply(&mut ledger, now, pod, item);
+        }
+        drop(items);
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        let newest = base.account.sequence;
+        let is_told = |sequence: u64, at: Timestamp| {
+            if is_own {
+                sequence <= newest
+            } else {
+                at <= account.at
+            }
+        };
+        kept.incidents
+            .retain(|(sequence, incident)| !is_told(*sequence, incident.at));
+        for (_, incident) in &kept.incidents {
+            ledger.recall(incident.clone());
+        }
+        kept.gaps.retain(|gap| gap.to > account.at);
+        for gap in &kept.gaps {
+            ledger.add_gap(now, gap.clone());
+        }
+        let active = kept.active.values().flatten().cloned().collect();
+        let _told_before = ledger.set_active(now, active);
+        kept.ledger = ledger;
+        for pod in &kept.account.pods {
+            self.ledgers.listed.remove(&pod.pod);
+        }
+        for pod in &account.pods {
+            self.ledgers.listed.insert(pod.pod, workload);
+        }
+        kept.written = Some(Arc::new(base.written()));
+        kept.account = account;
+        self.ledgers.dirty.insert(workload);
+        self.let_go(workload, is_own);
+        self.rearm_ledger(workload);
+    }
+
+    /// What a status lacks of what was counted here.
+    fn items(
+        &self,
+        workload: WorkloadId,
+        account: &Account,
+        is_own: bool,
+    ) -> Vec<(u64, &PodRef, Item)> {
+        let Some(kept) = self.ledgers.kept.get(&workload) else {
+            return Vec::new();
+        };
+        let mut items = Vec::new();
+        for uid in &kept.pods_listed {
+            let Some((pod, tally, marks)) = self.counted_of(*uid) else {
+                continue;
+            };
+            for counted in tally.runs.values() {
+                let lacking = if is_own {
+                    counted.after(account.sequence)
+                } else {
+                    let covered = account.covers_run(*uid, marks, &counted.verdict);
+                    lacking(&counted.verdict, covered)
+                };
+                items.extend(lacking.map(|lacking| (counted.sequence, pod, Item::Run(lacking))));
+            }
+            if let Some(counted) = &tally.termination {
+                let lacking = if is_own {
+                    counted.after(account.sequence)
+                } else {
+                    let covered = account.covers_termination(*uid, marks);
+                    (!covered).then(|| Move::Settle(counted.verdict.clone()))
+                };
+                items.extend(
+                    lacking.map(|lacking| (counted.sequence, pod, Item::Termination(lacking))),
+                );
+            }
+        }
+        items
+    }
+
+    fn counted_of(&self, uid: Uid) -> Option<(&PodRef, &Tally, &Marks)> {
+        if let Some(open) = self.cases.get(&uid) {
+            return Some((open.pod.as_ref()?, &open.tally, &open.case.marks));
+        }
+        let closed = self.closed.get(uid)?;
+        Some((&closed.pod, &closed.tally, &closed.marks))
+    }
+
+    /// Forgets closed pods whose verdicts are all in the status.
+    fn let_go(&mut self, workload: WorkloadId, is_own: bool) {
+        let Some(kept) = self.ledgers.kept.get(&workload) else {
+            return;
+        };
+        let covered = |closed: &ClosedPod, uid: Uid| {
+            if is_own {
+                closed.tally.newest() <= kept.account.sequence
+            } else {
+                kept.account.pod(uid).is_none()
+                    && !closed.marks.is_empty()
+                    && kept.account.marks.cover_all(&closed.marks)
+            }
+        };
+        let over: Vec<Uid> = kept
+            .pods_listed
+            .iter()
+            .filter(|uid| {
+                self.closed
+                    .get(**uid)
+                    .is_some_and(|closed| covered(closed, **uid))
+            })
+            .copied()
+            .collect();
+        for uid in over {
+            self.closed.remove(uid);
+            self.forget_pod(workload, uid);
+        }
+    }
+
+    /// What was counted of a pod before this process watched.
+    pub(super) fn resumed(&self, workload: Option<WorkloadId>, uid: Uid) -> Option<Box<Resumed>> {
+        let kept = self.ledgers.kept.get(&workload?)?;
+        kept.written.as_ref()?;
+        Some(Box::new(Resumed::new(uid, &kept.account)))
+    }
+}
+
+fn apply(ledger: &mut Ledger, now: Timestamp, pod: &PodRef, item: &Item) {
+    // What comes of it was told when it was counted first.
+    let _told_before = match item {
+        Item::Run(Move::Settle(run)) => ledger.settle_run(now, pod, run),
+        Item::Run(Move::Amend(before, after)) => ledger.amend_run(now, pod, before, after),
+        Item::Run(Move::SettleAndAmend(before, after)) => {
+            let _told_before = ledger.settle_run(now, pod, before);
+            ledger.amend_run(now, pod, before, after)
+        }
+        Item::Termination(Move::Settle(termination)) => {
+            ledger.settle_termination(now, pod, termination)
+        }
+        Item::Termination(Move::Amend(before, after)) => {
+            ledger.amend_termination(now, pod, before, after)
+        }
+        Item::Termination(Move::SettleAndAmend(before, after)) => {
+            let _told_before = ledger.settle_termination(now, pod, before);
+            ledger.amend_termination(now, pod, before, after)
+        }
+    };
+}

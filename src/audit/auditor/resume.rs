@@ -1,0 +1,298 @@
+//! What happened while nothing watched: Events of pods that are gone, and the gap itself.
+
+use jiff::Timestamp;
+
+use super::cases::Open;
+use super::{Auditor, OPEN_CASE_SECONDS};
+use crate::audit::account::born_at;
+use crate::audit::case::Case;
+use crate::audit::moment::seconds_after;
+use crate::audit::observation::{
+    ContainerSeen, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen, Resource, RestartPolicy,
+    StatusReason, Subject, Uid,
+};
+use crate::audit::owners::{ByName, WorkloadId};
+use crate::audit::record::{Gap, GapReason, WorkloadRef};
+use crate::audit::words::{ContainerType, Handler, Hook};
+
+/// The grace of a pod without a word about it (core/v1 `terminationGracePeriodSeconds`).
+const USUAL_GRACE_SECONDS: i64 = 30;
+
+impl Auditor {
+    /// All first lists are complete: what an earlier process left is taken up.
+    pub(super) fn take_up(&mut self) {
+        self.open_gap();
+        let left: Vec<Uid> = self.early.keys().copied().collect();
+        for uid in left {
+            if self.roster.get(uid).is_none() && self.listed_by(uid).is_some() {
+                self.early_expired(uid);
+            }
+        }
+    }
+
+    /// The process that led before was last heard of then.
+    pub(super) fn leader_heard(&mut self, renewed_at: Timestamp) {
+        if !self.was_synced {
+            self.renewed_at = self.renewed_at.max(Some(renewed_at));
+        }
+    }
+
+    /// Nothing was watched since an earlier process was last heard of, less what it may not have written.
+    fn open_gap(&mut self) {
+        let now = self.now;
+        let accounts = self
+            .ledgers
+            .kept
+            .values()
+            .filter(|kept| kept.written.is_some());
+        let written = accounts.map(|kept| kept.account.at).max();
+        let Some(heard_at) = written.max(self.renewed_at) else {
+            return;
+        };
+        let from = seconds_after(heard_at, -OPEN_CASE_SECONDS).min(now);
+        for (id, kept) in &mut self.ledgers.kept {
+            if kept.written.is_none() {
+                continue;
+            }
+            let gap = Gap {
+                from: from.max(kept.account.at).min(now),
+                to: now,
+                resource: Resource::Pods,
+                reason: GapReason::NotWatched,
+            };
+            kept.add_gap(now, gap);
+            if kept.account.pods.iter().any(|pod| pod.is_open) {
+                kept.ledger.gaps_matter();
+            }
+            self.ledgers.dirty.insert(*id);
+        }
+        self.gaps.record(Gap {
+            from,
+            to: now,
+            resource: Resource::Pods,
+            reason: GapReason::NotWatched,
+        });
+    }
+
+    /// The workload whose status lists the pod.
+    fn listed_by(&self, uid: Uid) -> Option<WorkloadId> {
+        self.ledgers.listed.get(&uid.digest()).copied()
+    }
+
+    /// The workload of an Event's pod, as far as anything tells.
+    pub(super) fn workload_of_event(&self, uid: Uid, event: &EventSeen) -> Option<WorkloadId> {
+        let row = self.roster.get(uid).map(|row| row.workload);
+        let known = row
+            .filter(|workload| *workload != WorkloadId::PENDING)
+            .or_else(|| self.listed_by(uid))
+            .or_else(|| self.closed.get(uid).map(|closed| closed.workload));
+        let Subject::Pod {
+            namespace, name, ..
+        } = &event.subject
+        else {
+            return known;
+        };
+        known.or_else(|| {
+            let (target, uid) = match self.owners.attribute_by_name(namespace, name) {
+                ByName::Workload { target, uid } => (target, uid),
+                ByName::Bare => (WorkloadRef::bare_pods(), None),
+                ByName::GeneratedUnknown => return None,
+            };
+            self.owners.workloads().get(namespace, &target, uid)
+        })
+    }
+
+    /// Opens a case on a pod that only its Events tell of; gives back those that tell nothing.
+    pub(super) fn open_unseen(&mut self, uid: Uid, events: Vec<EventSeen>) -> Vec<EventSeen> {
+        let (telling, mut rest): (Vec<_>, Vec<_>) = events
+            .into_iter()
+            .partition(|event| self.tells_of_a_hook(event));
+        let Some(first) = telling.first() else {
+            return rest;
+        };
+        let Subject::Pod {
+            name, namespace, ..
+        } = &first.subject
+        else {
+            return rest;
+        };
+        let (namespace, name) = (namespace.clone(), name.clone());
+        let Some(workload) = self.workload_of_unseen(uid, &namespace, &name) else {
+            if telling
+                .iter()
+                .any(|event| event.reason != EventReason::Killing)
+            {
+                self.unattributed(&telling);
+            }
+            rest.extend(telling);
+            return rest;
+        };
+        let case = self.unseen_case(workload, uid, &name, &telling);
+        if !case.has_hooks() {
+            rest.extend(telling);
+            return rest;
+        }
+        let resumed = self.resumed(Some(workload), uid);
+        let mut open = Open::new(self.now, case, None);
+        open.workload = Some(workload);
+        open.resume(resumed);
+        open.go_on(self.closed.remove(uid));
+        for event in telling {
+            let absorbed = open.absorb_event(&event);
+            self.count_absorbed(&event, absorbed);
+        }
+        self.cases.insert(uid, open);
+        self.list_pod(workload, uid);
+        self.touch(uid);
+        rest
+    }
+
+    /// Of a pod's container, and made while a process of ours watched or could have.
+    fn tells_of_a_hook(&self, event: &EventSeen) -> bool {
+        let has_container =
+            matches!(&event.subject, Subject::Pod { container, .. } if container.is_some());
+        let is_telling = matches!(
+            event.reason,
+            EventReason::FailedPostStartHook
+                | EventReason::FailedPreStopHook
+                | EventReason::Killing
+        );
+        let observed_from = self.observed_from.unwrap_or(self.now);
+        let last = event.last_at.or_else(|| born_at(event));
+        has_container
+            && is_telling
+            && (self.has_predecessor
+                || self.renewed_at.is_some()
+                || last.is_some_and(|last| last >= observed_from))
+    }
+
+    fn workload_of_unseen(&mut self, uid: Uid, namespace: &str, name: &str) -> Option<WorkloadId> {
+        if let Some(workload) = self.listed_by(uid) {
+            return Some(workload);
+        }
+        if let Some(closed) = self.closed.get(uid) {
+            return Some(closed.workload);
+        }
+        match self.owners.attribute_by_name(namespace, name) {
+            ByName::Workload { target, uid } => Some(self.workload(namespace, &target, uid)),
+            ByName::Bare => Some(self.workload(namespace, &WorkloadRef::bare_pods(), None)),
+            ByName::GeneratedUnknown => None,
+        }
+    }
+
+    fn unattributed(&mut self, events: &[EventSeen]) {
+        let stamped = events
+            .iter()
+            .filter_map(|event| event.last_at.or_else(|| born_at(event)));
+        let from = stamped.min().unwrap_or(self.now).min(self.now);
+        self.gaps.record(Gap {
+            from,
+            to: self.now,
+            resource: Resource::Pods,
+            reason: GapReason::Unattributed,
+        });
+    }
+
+    /// The pod as far as its Events and its workload's ledger tell.
+    fn unseen_case(
+        &self,
+        workload: WorkloadId,
+        uid: Uid,
+        name: &str,
+        events: &[EventSeen],
+    ) -> Case {
+        let kept = self.ledgers.kept.get(&workload);
+        let host = events
+            .iter()
+            .find(|event| event.from_kubelet)
+            .and_then(|event| event.host.clone());
+        let mut pod = PodSeen {
+            namespace: kept.map_or_else(|| "".into(), |kept| kept.key.0.clone()),
+            name: name.into(),
+            uid,
+            created_at: None,
+            generation: None,
+            observed_generation: None,
+            deletion: None,
+            finalizers: Vec::new(),
+            controller: None,
+            node: host,
+            grace_seconds: kept
+                .and_then(|kept| kept.ledger.grace_seconds())
+                .unwrap_or(USUAL_GRACE_SECONDS),
+            restart_policy: RestartPolicy::Always,
+            phase: Phase::Unknown,
+            status_reason: StatusReason::None,
+            disruption: None,
+            ready: false,
+            static_pod_uid: None,
+            containers: Vec::new(),
+        };
+        for event in events {
+            let Subject::Pod {
+                container: Some(container),
+                ..
+            } = &event.subject
+            else {
+                continue;
+            };
+            let declared = |hook| kept.and_then(|kept| kept.ledger.declared(container, hook));
+            let seen = unseen_container(&mut pod.containers, container);
+            for hook in Hook::ALL {
+                let spec = match hook {
+                    Hook::PostStart => &mut seen.post_start,
+                    Hook::PreStop => &mut seen.pre_stop,
+                };
+                let declared = declared(*hook);
+                if let Some((container_type, declared)) = declared {
+                    seen.container_type = container_type;
+                    spec.get_or_insert(declared);
+                } else if told_hook(event) == Some(*hook) {
+                    spec.get_or_insert(USUAL_HOOK);
+                }
+            }
+        }
+        Case::unseen(self.now, &pod)
+    }
+}
+
+fn unseen_container<'a>(
+    containers: &'a mut Vec<ContainerSeen>,
+    name: &str,
+) -> &'a mut ContainerSeen {
+    let known = containers.iter().position(|known| *known.name == *name);
+    let place = known.unwrap_or_else(|| {
+        containers.push(ContainerSeen {
+            name: name.into(),
+            container_type: ContainerType::Container,
+            post_start: None,
+            pre_stop: None,
+            stop_signal: 15,
+            liveness_grace_seconds: None,
+            startup_grace_seconds: None,
+            status: None,
+        });
+        containers.len() - 1
+    });
+    &mut containers[place]
+}
+
+/// A failing hook whose declaration was never seen; most are commands.
+const USUAL_HOOK: HookSpec = HookSpec {
+    handler: Handler::Exec,
+    sleep_seconds: None,
+    program: None,
+    digest: None,
+    port: None,
+    scheme: None,
+};
+
+/// The hook that an Event proves to have been declared.
+const fn told_hook(event: &EventSeen) -> Option<Hook> {
+    match (event.reason, event.note) {
+        (EventReason::FailedPostStartHook, _)
+        | (EventReason::Killing, Note::FailedPostStartHook) => Some(Hook::PostStart),
+        (EventReason::FailedPreStopHook, _) => Some(Hook::PreStop),
+        _ => None,
+    }
+}

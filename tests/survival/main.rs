@@ -1,0 +1,67 @@
+//! Nothing lost, nothing counted twice: replicas of the core are killed, restarted and follow each other at random, while
+//! pods fail their hooks. What the API holds in the end is compared with what happened.
+
+mod plan;
+mod pods;
+mod replica;
+mod world;
+
+use proptest::prelude::*;
+
+use plan::{Disturbance, PodPlan, disturbances, pods};
+use world::{Tallies, World};
+
+const DURATION_SECONDS: u32 = 400;
+/// For everything to settle, to be written and to be seen.
+const QUIET_SECONDS: u32 = 600;
+
+fn play(pods: &[PodPlan], disturbances: &[Disturbance], lags: [u32; 4]) -> World {
+    let mut world = World::new(pods, lags);
+    for second in 0..DURATION_SECONDS {
+        for disturbance in disturbances
+            .iter()
+            .filter(|disturbance| disturbance.at == second)
+        {
+            world.disturb(*disturbance);
+        }
+        world.tick(second);
+    }
+    world.recover(DURATION_SECONDS);
+    for second in DURATION_SECONDS..DURATION_SECONDS + QUIET_SECONDS {
+        world.tick(second);
+    }
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_failed_is_counted_once_whoever_was_killed_when(
+        pods in pods(),
+        disturbances in disturbances(DURATION_SECONDS),
+        lags in prop::array::uniform4(0_u32..6),
+    ) {
+        let world = play(&pods, &disturbances, lags);
+        for (workload, truth) in world.truth() {
+            let counted = world.counted(&workload);
+            prop_assert_eq!(counted.failed, truth.failed, "failed of {}\n{}", workload, world.story());
+            prop_assert_eq!(counted.overran, truth.overran, "overran of {}\n{}", workload, world.story());
+            let Tallies { succeeded, unknown, .. } = counted;
+            prop_assert!(succeeded <= truth.succeeded, "{} succeeded of {} of {}\n{}", succeeded, truth.succeeded, workload, world.story());
+            prop_assert!(
+                succeeded + unknown >= truth.succeeded || world.has_gap(&workload),
+                "{} of {} successes of {}, and no gap\n{}", succeeded, truth.succeeded, workload, world.story()
+            );
+            prop_assert!(counted.terminations <= truth.terminations, "terminations of {}\n{}", workload, world.story());
+        }
+    }
+
+    #[test]
+    fn an_undisturbed_process_counts_everything(pods in pods(), lags in prop::array::uniform4(0_u32..6)) {
+        let world = play(&pods, &[], lags);
+        for (workload, truth) in world.truth() {
+            prop_assert_eq!(world.counted(&workload), truth, "{}\n{}", workload, world.story());
+        }
+    }
+}

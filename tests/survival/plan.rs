@@ -1,0 +1,92 @@
+//! What is to happen: pods whose hooks fail, overrun or end well, and processes that are killed.
+
+use proptest::prelude::*;
+
+/// One pod of one container with both hooks.
+#[derive(Debug, Clone)]
+pub struct PodPlan {
+    pub owner: Owner,
+    pub starts: u32,
+    /// How often its postStart fails before it does not, each failure a restart later.
+    pub post_start_failures: u32,
+    /// How often its liveness probe kills it, with a preStop that fails.
+    pub probe_kills: u32,
+    /// Seconds between two of these.
+    pub pace: u32,
+    /// When it is deleted after its last restart; it lives on without.
+    pub deleted_after: Option<u32>,
+    pub pre_stop: PreStop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    Deployment,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreStop {
+    Succeeds,
+    Fails,
+    Overruns,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Disturbance {
+    pub at: u32,
+    pub kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// The leader is killed, and a process that knows nothing starts so many seconds later.
+    Restart { after: u32 },
+    /// The leader is killed, and a follower that watched all the time leads.
+    Takeover,
+    /// A follower starts.
+    Follow,
+    /// The leader's watches of Events break, and are listed again.
+    Relist,
+    /// Somebody writes the objects' metadata.
+    Touch,
+}
+
+pub fn pods() -> impl Strategy<Value = Vec<PodPlan>> {
+    let pre_stop = prop::sample::select(vec![PreStop::Succeeds, PreStop::Fails, PreStop::Overruns]);
+    let owner = prop::sample::select(vec![Owner::Deployment, Owner::Deployment, Owner::None]);
+    let pod = (
+        owner,
+        5_u32..150,
+        prop_oneof![3 => Just(0), 2 => 1_u32..6],
+        prop_oneof![3 => Just(0), 1 => 1_u32..4],
+        3_u32..25,
+        prop::option::weighted(0.8, 1_u32..40),
+        pre_stop,
+    );
+    let pod = pod.prop_map(
+        |(owner, starts, post_start_failures, probe_kills, pace, deleted_after, pre_stop)| {
+            PodPlan {
+                owner,
+                starts,
+                post_start_failures,
+                probe_kills,
+                pace,
+                deleted_after,
+                pre_stop,
+            }
+        },
+    );
+    prop::collection::vec(pod, 1..8)
+}
+
+pub fn disturbances(duration: u32) -> impl Strategy<Value = Vec<Disturbance>> {
+    let kind = prop_oneof![
+        4 => (0_u32..90).prop_map(|after| Kind::Restart { after }),
+        2 => Just(Kind::Takeover),
+        2 => Just(Kind::Follow),
+        1 => Just(Kind::Relist),
+        1 => Just(Kind::Touch),
+    ];
+    let one = (1..duration, kind).prop_map(|(at, kind)| Disturbance { at, kind });
+    prop::collection::vec(one, 0..8)
+}

@@ -1,0 +1,181 @@
+//! One process: the core, how far its watches have come, and what it wrote.
+
+use std::collections::BTreeMap;
+
+use hookaudit::api::{HookAudit, HookAuditSpec, HookAuditStatus, TargetRef, base, name_for};
+use hookaudit::audit::auditor::{Auditor, Settings};
+use hookaudit::audit::observation::{
+    ControllerRef, Observation, ReportSeen, Resource, Stream, Thresholds,
+};
+use hookaudit::audit::snapshot::Workload;
+use jiff::Timestamp;
+
+/// What the API server keeps of its changes, per stream, in the order of their resourceVersions.
+pub type Log = BTreeMap<Stream, Vec<(Timestamp, Observation)>>;
+
+pub struct Replica {
+    pub auditor: Auditor,
+    cursors: BTreeMap<Stream, usize>,
+    /// Seconds that each stream is behind.
+    lags: BTreeMap<Stream, u32>,
+}
+
+pub fn stream(resource: Resource, reason: Option<&str>) -> Stream {
+    Stream {
+        resource,
+        selector: reason.map(|reason| format!("reason={reason}").into()),
+    }
+}
+
+impl Replica {
+    /// A process that lists everything there is, and watches from there.
+    pub fn start(
+        now: Timestamp,
+        writer: u64,
+        renewed_at: Option<Timestamp>,
+        log: &Log,
+        state: &BTreeMap<Stream, Vec<Observation>>,
+        lags: [u32; 4],
+    ) -> Self {
+        let streams: Vec<Stream> = log.keys().cloned().collect();
+        let auditor = Auditor::new(Settings {
+            writer,
+            seed: writer,
+            streams: streams.clone(),
+            ..Settings::default()
+        });
+        let lags = streams.iter().enumerate().map(|(number, stream)| {
+            let shift = usize::try_from(writer).unwrap_or_default();
+            (stream.clone(), lags[(number + shift) % lags.len()])
+        });
+        let mut replica = Self {
+            auditor,
+            cursors: log
+                .iter()
+                .map(|(stream, lines)| (stream.clone(), lines.len()))
+                .collect(),
+            lags: lags.collect(),
+        };
+        if let Some(renewed_at) = renewed_at {
+            replica
+                .auditor
+                .handle(now, Observation::Leader { renewed_at });
+        }
+        let order = [
+            Resource::HookAudits,
+            Resource::ReplicaSets,
+            Resource::Pods,
+            Resource::Events,
+        ];
+        for resource in order {
+            for stream in streams.iter().filter(|stream| stream.resource == resource) {
+                for observation in state.get(stream).into_iter().flatten() {
+                    replica.auditor.handle(now, observation.clone());
+                }
+                replica
+                    .auditor
+                    .handle(now, Observation::Synced(stream.clone()));
+            }
+        }
+        replica.drain();
+        replica
+    }
+
+    /// Takes what came on every stream until `now`, less its lag.
+    pub fn take(&mut self, now: Timestamp, log: &Log) {
+        for (stream, lines) in log {
+            let cursor = self.cursors.entry(stream.clone()).or_default();
+            let lag = jiff::SignedDuration::from_secs(i64::from(self.lags[stream]));
+            while let Some((at, observation)) = lines.get(*cursor)
+                && *at + lag <= now
+            {
+                self.auditor.handle(now, observation.clone());
+                *cursor += 1;
+            }
+        }
+        self.auditor.handle_timeout(now);
+        self.drain();
+    }
+
+    /// The watches of Events broke, and are listed again, in any order.
+    pub fn relist(
+        &mut self,
+        now: Timestamp,
+        log: &Log,
+        state: &BTreeMap<Stream, Vec<Observation>>,
+    ) {
+        for (stream, lines) in log
+            .iter()
+            .filter(|(stream, _)| stream.resource == Resource::Events)
+        {
+            self.auditor
+                .handle(now, Observation::Relist(stream.clone()));
+            for observation in state.get(stream).into_iter().flatten() {
+                self.auditor.handle(now, observation.clone());
+            }
+            self.auditor
+                .handle(now, Observation::Synced(stream.clone()));
+            self.cursors.insert(stream.clone(), lines.len());
+        }
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while self.auditor.poll_transition().is_some() {}
+    }
+}
+
+/// The object that a writer makes of a workload, through the text that the API holds.
+pub fn written(workload: &Workload, version: u64) -> HookAudit {
+    let spec = HookAuditSpec {
+        target_ref: TargetRef::of(&workload.target),
+        thresholds: None,
+        suppressions: Vec::new(),
+    };
+    let mut audit = HookAudit::new(&name_for(&workload.target), spec);
+    audit.metadata.namespace = Some(workload.namespace.to_string());
+    audit.metadata.resource_version = Some(version.to_string());
+    if let Some(uid) = workload.uid {
+        audit.metadata.owner_references = Some(vec![owner(workload, &uid.to_string())]);
+    }
+    audit.status = Some(HookAuditStatus::from(workload));
+    let text = serde_json::to_string(&audit).expect("an object is text");
+    serde_json::from_str(&text).expect("what was written is read")
+}
+
+fn owner(
+    workload: &Workload,
+    uid: &str,
+) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference {
+    k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference {
+        api_version: workload.target.api_version.to_string(),
+        kind: workload.target.kind.to_string(),
+        name: workload.target.name.to_string(),
+        uid: uid.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// What a watch tells of the object.
+pub fn seen(audit: &HookAudit) -> Observation {
+    let target = &audit.spec.target_ref;
+    Observation::Report(Box::new(ReportSeen {
+        namespace: audit.metadata.namespace.clone().unwrap_or_default().into(),
+        name: audit.metadata.name.clone().unwrap_or_default().into(),
+        uid: None,
+        resource_version: audit
+            .metadata
+            .resource_version
+            .clone()
+            .unwrap_or_default()
+            .into(),
+        target: ControllerRef {
+            api_version: target.api_version.as_str().into(),
+            kind: target.kind.as_str().into(),
+            name: target.name.as_str().into(),
+            uid: None,
+        },
+        thresholds: Thresholds::default(),
+        base: base(audit).map(Box::new),
+    }))
+}
