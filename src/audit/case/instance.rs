@@ -69,6 +69,7 @@ impl Instances {
     /// instance; while one runs or has ended for good, `lastState` is the one before.
     pub fn absorb(&mut self, now: Timestamp, seen: Seen, status: &ContainerStatusSeen) {
         let restart = status.restart_count;
+        self.unread(seen, status);
         match &status.state {
             StateSeen::None => {}
             StateSeen::Running { started_at } => {
@@ -96,6 +97,17 @@ impl Instances {
         }
     }
 
+    /// A kubelet that cannot read an end counts a restart that never was; what never started is shown
+    /// likewise, but has no `lastState`.
+    fn unread(&mut self, seen: Seen, status: &ContainerStatusSeen) {
+        let unread = status.last.as_ref().is_some_and(|last| {
+            last.reason == TerminatedReason::ContainerStatusUnknown && status.restart_count > 0
+        });
+        if unread && self.all.is_empty() {
+            self.instance(status.restart_count - 1).preexisting = seen == Seen::Listed;
+        }
+    }
+
     fn previous(&mut self, now: Timestamp, seen: Seen, status: &ContainerStatusSeen) {
         if let (Some(last), Some(restart)) = (&status.last, status.restart_count.checked_sub(1)) {
             self.end(now, seen, restart, last);
@@ -104,10 +116,6 @@ impl Instances {
 
     fn end(&mut self, now: Timestamp, seen: Seen, restart: u32, terminated: &TerminatedSeen) {
         if terminated.reason == TerminatedReason::ContainerStatusUnknown {
-            // A kubelet that cannot read the end counts a restart that never was.
-            if self.all.is_empty() {
-                self.instance(restart.saturating_sub(1)).preexisting = seen == Seen::Listed;
-            }
             if let Some(latest) = self.all.last_mut() {
                 latest.end_unknown = true;
             }

@@ -130,7 +130,7 @@ fn post_start_held(
     let late = match (begun, ended) {
         (Some(at), _) => at.earliest > deadline,
         // A stop that was over by then had begun before.
-        (None, Some(at)) => at.latest > deadline,
+        (None, Some(at)) => at.earliest > deadline,
         (None, None) => view.case.gone_at.is_some_and(|gone| gone > deadline),
     };
     if !late || !held_by_post_start(view, requested) {
