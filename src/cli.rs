@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+mod election;
 pub mod exit;
 pub mod output;
+
+pub use self::election::ElectionArguments;
 
 /// Audits container lifecycle hooks: why pods do not start, do not stop, or stop badly
 #[derive(Debug, Parser)]
@@ -85,6 +88,8 @@ pub struct RunArguments {
     #[arg(value_name = "SECONDS", default_value_t = 60)]
     #[arg(value_parser = clap::value_parser!(i64).range(0..=86_400))]
     pub overdue_seconds: i64,
+    #[command(flatten)]
+    pub election: ElectionArguments,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The configuration: what was typed, checked and turned into what the program uses.
 
+mod election;
 mod why;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -30,10 +31,24 @@ pub enum ConfigError {
     Pod { value: String },
     #[error("--namespace: `{value}` is no namespace; write lower-case letters, digits and `-`")]
     PodNamespace { value: String },
+    #[error(
+        "--leader-election-namespace: `{value}` is no namespace; write lower-case letters, digits and `-`"
+    )]
+    ElectionNamespace { value: String },
+    #[error(
+        "--leader-election-id: `{value}` is no name of a Lease; write lower-case letters, digits, `-` and `.`"
+    )]
+    ElectionName { value: String },
+    #[error(
+        "--leader-election-lease-seconds has to be more than --leader-election-renew-seconds, and that more than \
+         --leader-election-retry-seconds"
+    )]
+    ElectionTiming,
     #[error("--at: `{value}` is no time; write it as 2026-11-22T16:02:40Z")]
     Time { value: String },
 }
 
+pub use self::election::{Election, TakesPart};
 pub use self::why::{WhyConfig, WhySource};
 
 /// Of `run`.
@@ -48,6 +63,7 @@ pub struct OperateConfig {
     pub record_path: Option<PathBuf>,
     /// Every threshold is set.
     pub thresholds: Thresholds,
+    pub election: Election,
 }
 
 /// Of `record`.
@@ -155,6 +171,7 @@ impl OperateConfig {
                 pre_stop_slow_percent: Some(arguments.pre_stop_slow_percent),
                 overdue_seconds: Some(arguments.overdue_seconds),
             },
+            election: Election::new(arguments.election)?,
         })
     }
 }
@@ -214,7 +231,7 @@ impl Cluster {
         namespaces.retain(|namespace| !namespace.is_empty());
         namespaces.sort();
         namespaces.dedup();
-        if let Some(wrong) = namespaces.iter().find(|name| !is_namespace(name)) {
+        if let Some(wrong) = namespaces.iter().find(|name| !is_label(name)) {
             return Err(ConfigError::Namespace {
                 value: wrong.clone(),
             });
@@ -278,9 +295,9 @@ impl BindAddress {
 }
 
 /// A DNS label (RFC 1123).
-fn is_namespace(name: &str) -> bool {
+fn is_label(name: &str) -> bool {
     let ends = [name.chars().next(), name.chars().last()];
-    name.len() <= 63
+    (1..=63).contains(&name.len())
         && name
             .chars()
             .all(|character| matches!(character, 'a'..='z' | '0'..='9' | '-'))

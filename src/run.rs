@@ -1,6 +1,7 @@
 //! Wires the rooms together: the operator, the recorder, and the same engine on recorded time.
 
 mod error;
+mod lead;
 mod operate;
 mod preflight;
 pub mod replay;
@@ -19,12 +20,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::RunError;
+use self::lead::Lead;
 use self::operate::{Conclusions, Outlets};
 use crate::admin::{self, Admin, Health};
 use crate::audit::auditor::{Auditor, Settings};
 use crate::audit::observation::{Resource, Stream};
 use crate::audit::snapshot::Snapshot;
 use crate::config::{BindAddress, Cluster, OperateConfig, RecordConfig, Redaction, ReportScope};
+use crate::leader::{self, Mandate};
 use crate::redact::{DigestKey, Redactor};
 
 use crate::sink::events::{EventCounters, EventQueue, EventSettings, EventSink};
@@ -38,6 +41,8 @@ use crate::source::watch::{self as source, Options, RawObjects, StreamHealth};
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Tasks that have not ended by then are left behind.
 const END_WITHIN: Duration = Duration::from_secs(10);
+/// The same of those that write, which another replica waits for.
+const WRITERS_END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs the operator until SIGTERM or SIGINT.
 ///
@@ -67,6 +72,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
 
 /// A cluster that answers.
 struct Reached {
+    configuration: kube::Config,
     client: Client,
     server: String,
     key: DigestKey,
@@ -75,10 +81,11 @@ struct Reached {
 async fn reach(cluster: &Cluster) -> Result<Reached, RunError> {
     let configuration = preflight::configuration(cluster).await?;
     let address = configuration.cluster_url.to_string();
-    let client = preflight::client(configuration)?;
+    let client = preflight::client(configuration.clone())?;
     let server = preflight::server_version(&client, &address).await?;
     let key = digest_key(&client).await;
     Ok(Reached {
+        configuration,
         client,
         server,
         key,
@@ -112,6 +119,8 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
     let cancel = ended_by_signal()?;
     let reached = reach(&config.cluster).await?;
     check(&reached, &config.cluster).await?;
+    let identity = leader::identity();
+    let mut lead = Lead::prepare(&config, &identity, reached.configuration.clone()).await?;
     let recorder = config
         .record_path
         .as_ref()
@@ -120,16 +129,20 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
     let options = Options {
         namespaces: config.cluster.namespaces.clone(),
         resources: Resource::ALL.to_vec(),
-        raw: if recorder.is_some() {
-            RawObjects::Kept
-        } else {
-            RawObjects::Dropped
+        raw: match recorder {
+            Some(_) => RawObjects::Kept,
+            None => RawObjects::Dropped,
         },
     };
     let streams = source::streams(&options);
     let (snapshots, latest) = watch::channel(Arc::new(Snapshot::default()));
-    let mut tasks = JoinSet::new();
-    let sinks = Sinks::start(&config, &reached.client, &latest, &mut tasks, &cancel);
+    let writing = Writing {
+        client: reached.client.clone(),
+        mandate: lead.mandate.clone(),
+        identity,
+        snapshots: latest.clone(),
+    };
+    let sinks = Sinks::start(&config, writing, &cancel);
     let health = Arc::new(Health::new(
         Timestamp::now(),
         SILENCE_MAX,
@@ -141,7 +154,9 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
         snapshots: latest,
         clock: Timestamp::now,
     };
+    let mut tasks = JoinSet::new();
     serve(&config, admin, &mut tasks, &cancel).await?;
+    lead.stand(&sinks.renderer);
 
     let translator = Translator::new(reached.key.clone());
     let (seen, handles) = source::start(&reached.client, &options, &translator, cancel.clone());
@@ -153,30 +168,27 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
         version = env!("CARGO_PKG_VERSION"),
         "watching"
     );
-    let auditor = Auditor::new(Settings {
+    let auditor = auditor(&config, streams);
+    let outlets = Outlets {
+        lookups,
+        recorder,
+        conclusions: Some(sinks.conclusions(snapshots, health)),
+    };
+    let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
+    cancel.cancel();
+    all_ended(sinks.writers, WRITERS_END_WITHIN).await;
+    lead.release().await;
+    end(tasks, handles).await;
+    result
+}
+
+fn auditor(config: &OperateConfig, streams: Vec<Stream>) -> Auditor {
+    Auditor::new(Settings {
         thresholds: config.thresholds,
         writer: seed(),
         seed: seed(),
         streams,
-    });
-    let Sinks {
-        reports, events, ..
-    } = sinks;
-    let conclusions = Some(Conclusions {
-        events,
-        reports,
-        snapshots,
-        health,
-    });
-    let outlets = Outlets {
-        lookups,
-        recorder,
-        conclusions,
-    };
-    let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
-    cancel.cancel();
-    end(tasks, handles).await;
-    result
+    })
 }
 
 /// Where conclusions go, each in a task of its own.
@@ -184,16 +196,19 @@ struct Sinks {
     reports: Reports,
     events: EventQueue,
     renderer: Renderer,
+    writers: JoinSet<()>,
+}
+
+/// What writers write with.
+struct Writing {
+    client: Client,
+    mandate: Mandate,
+    identity: String,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
 impl Sinks {
-    fn start(
-        config: &OperateConfig,
-        client: &Client,
-        latest: &watch::Receiver<Arc<Snapshot>>,
-        tasks: &mut JoinSet<()>,
-        cancel: &CancellationToken,
-    ) -> Self {
+    fn start(config: &OperateConfig, with: Writing, cancel: &CancellationToken) -> Self {
         let written = Arc::new(StatusCounters::default());
         let told = Arc::new(EventCounters::default());
         let renderer = Renderer::new(
@@ -207,24 +222,40 @@ impl Sinks {
             ..StatusSettings::default()
         };
         let writer = StatusWriter::new(
-            client.clone(),
+            with.client.clone(),
+            with.mandate.clone(),
             settings,
-            latest.clone(),
+            with.snapshots.clone(),
             reports.clone(),
             written,
         );
-        tasks.spawn(writer.run(cancel.clone()));
-        let (events, sink) = EventSink::new(
-            client.clone(),
-            EventSettings::default(),
-            latest.clone(),
-            told,
-        );
-        tasks.spawn(sink.run(cancel.clone()));
+        let settings = EventSettings {
+            reporting_instance: with.identity,
+            ..EventSettings::default()
+        };
+        let (events, sink) =
+            EventSink::new(with.client, with.mandate, settings, with.snapshots, told);
+        let mut writers = JoinSet::new();
+        writers.spawn(writer.run(cancel.clone()));
+        writers.spawn(sink.run(cancel.clone()));
         Self {
             reports,
             events,
             renderer,
+            writers,
+        }
+    }
+
+    fn conclusions(
+        &self,
+        snapshots: watch::Sender<Arc<Snapshot>>,
+        health: Arc<Health>,
+    ) -> Conclusions {
+        Conclusions {
+            events: self.events.clone(),
+            reports: self.reports.clone(),
+            snapshots,
+            health,
         }
     }
 }
@@ -363,11 +394,13 @@ fn ended_by_signal() -> Result<CancellationToken, RunError> {
 }
 
 async fn end(mut tasks: JoinSet<()>, handles: source::Handles) {
-    let all = async {
-        handles.ended().await;
-        while tasks.join_next().await.is_some() {}
-    };
-    if tokio::time::timeout(END_WITHIN, all).await.is_err() {
-        tracing::warn!("not everything ended within {} s", END_WITHIN.as_secs());
+    tasks.spawn(handles.ended());
+    all_ended(tasks, END_WITHIN).await;
+}
+
+async fn all_ended(mut tasks: JoinSet<()>, limit: Duration) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(limit, all).await.is_err() {
+        tracing::warn!("not everything ended within {} s", limit.as_secs());
     }
 }

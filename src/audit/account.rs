@@ -227,7 +227,7 @@ impl PodAccount {
             let same = |known: &&mut LineAccount| {
                 known.container == line.container
                     && known.kind == line.kind
-                    && near(known.born_at, line.born_at)
+                    && is_same_birth(known.born_at, line.born_at)
             };
             match self.lines.iter_mut().find(same) {
                 None => self.lines.push(line.clone()),
@@ -248,7 +248,7 @@ impl LineAccount {
     fn is_of(&self, container: &str, kind: LineKind, event: &EventSeen) -> bool {
         *self.container == *container
             && self.kind == kind
-            && born_at(event).is_some_and(|born_at| near(born_at, self.born_at))
+            && born_at(event).is_some_and(|born_at| is_same_birth(born_at, self.born_at))
     }
 
     /// Adds the counted occurrences of one Event; another witness of the same failures raises the count.
@@ -258,7 +258,9 @@ impl LineAccount {
             return;
         };
         let same = |known: &&mut Self| {
-            *known.container == *container && known.kind == kind && near(known.born_at, born_at)
+            *known.container == *container
+                && known.kind == kind
+                && is_same_birth(known.born_at, born_at)
         };
         match lines.iter_mut().find(same) {
             Some(known) => known.count = known.count.max(count),
@@ -278,7 +280,9 @@ pub fn born_at(event: &EventSeen) -> Option<Timestamp> {
     event.named_at.or(event.first_at).or(event.last_at)
 }
 
-fn near(left: Timestamp, right: Timestamp) -> bool {
+/// Two Events that a kubelet made in one go.
+#[must_use]
+pub fn is_same_birth(left: Timestamp, right: Timestamp) -> bool {
     left.duration_since(right).abs() < SAME_BIRTH
 }
 

@@ -129,6 +129,8 @@ pub struct Auditor {
     renewed_at: Option<Timestamp>,
     /// A status was seen that an earlier process wrote.
     has_predecessor: bool,
+    /// From when an earlier process was last heard of to the first lists of this one.
+    not_watched: Option<Gap>,
 }
 
 /// What a timer fires for.
@@ -187,6 +189,7 @@ impl Auditor {
             synced_at: Timestamp::MIN,
             renewed_at: None,
             has_predecessor: false,
+            not_watched: None,
         }
     }
 

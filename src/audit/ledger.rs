@@ -185,6 +185,11 @@ impl Ledger {
         self.dirty |= self.hooks.len() != rows_before;
     }
 
+    #[must_use]
+    pub const fn target(&self) -> &WorkloadRef {
+        &self.target
+    }
+
     /// `terminationGracePeriodSeconds` of the newest pod.
     #[must_use]
     pub const fn grace_seconds(&self) -> Option<i64> {

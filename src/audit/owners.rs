@@ -152,6 +152,15 @@ impl Owners {
         Attribution::Known { target, uid }
     }
 
+    /// A ReplicaSet or Job of this workload lives, or it is one of them and lives itself.
+    #[must_use]
+    pub fn has_living(&self, workload: WorkloadId) -> bool {
+        let own = self.workloads.resolve(workload).and_then(|view| view.uid);
+        self.rows.iter().any(|(_, row)| {
+            row.controller == Some(workload) || own.is_some_and(|own| row.uid == own)
+        })
+    }
+
     fn find(&self, namespace: &str, kind: Kind, controller: &ControllerRef) -> Option<&Row> {
         let symbols = self.workloads.symbols();
         let namespace = symbols.get(namespace)?;

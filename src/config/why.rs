@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Cluster, ConfigError, Screen, is_namespace};
+use super::{Cluster, ConfigError, Screen, is_label};
 use crate::cli::{WhyArguments, WhyFormatArgument};
 use crate::report::why::Format;
 
@@ -39,7 +39,7 @@ impl WhyConfig {
     pub fn new(arguments: WhyArguments, screen: Screen) -> Result<Self, ConfigError> {
         let pod = pod_name(&arguments.pod)?.to_owned();
         if let Some(namespace) = &arguments.namespace
-            && (namespace.is_empty() || !is_namespace(namespace))
+            && (namespace.is_empty() || !is_label(namespace))
         {
             let value = namespace.clone();
             return Err(ConfigError::PodNamespace { value });

@@ -24,6 +24,16 @@ pub enum RunError {
          kubectl auth can-i --list shows what it has"
     )]
     Forbidden(String),
+    #[error(
+        "there is no namespace {namespace} for the Lease of the leader election; make it, name another by \
+         --leader-election-namespace, or run alone by --leader-elect=false"
+    )]
+    NoElectionNamespace { namespace: String },
+    #[error(
+        "not allowed to {0}; grant the rights of manifests/install.yaml to this user, or run alone by \
+         --leader-elect=false"
+    )]
+    NoElectionRights(String),
     #[error("cannot read {what}: {reason}; check --context and the rights of this user")]
     Unread { what: String, reason: &'static str },
     #[error("cannot listen on {address}: {source}")]

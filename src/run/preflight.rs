@@ -5,6 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PostParams;
 use kube::config::KubeConfigOptions;
 use kube::{Api, Client, Config};
@@ -152,7 +153,49 @@ pub(super) async fn check_rights(
     }
 }
 
-/// A review that cannot be had is no verdict: the watch itself will tell.
+/// Whether a namespace exists; one that may not be looked at does.
+pub(super) async fn has_namespace(client: &Client, name: &str) -> bool {
+    let namespaces = Api::<Namespace>::all(client.clone());
+    let found = timeout(FIRST_ANSWER, namespaces.get_metadata_opt(name)).await;
+    !matches!(found, Ok(Ok(None)))
+}
+
+/// Asks for the rights on the Lease of the election.
+pub(super) async fn check_lease(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<(), RunError> {
+    let mut missing = Vec::new();
+    for verb in ["create", "get", "update", "watch"] {
+        let attributes = ResourceAttributes {
+            verb: Some(verb.to_owned()),
+            group: Some("coordination.k8s.io".to_owned()),
+            resource: Some("leases".to_owned()),
+            namespace: Some(namespace.to_owned()),
+            // What is created has no name yet.
+            name: (verb != "create").then(|| name.to_owned()),
+            ..ResourceAttributes::default()
+        };
+        if !is_granted(client, attributes).await {
+            missing.push(verb);
+        }
+    }
+    match missing[..] {
+        [] => Ok(()),
+        ["watch"] => {
+            tracing::warn!(
+                "not allowed to watch leases in namespace {namespace}: a takeover takes some seconds longer"
+            );
+            Ok(())
+        }
+        _ => Err(RunError::NoElectionRights(format!(
+            "{} leases in namespace {namespace}",
+            missing.join(", ")
+        ))),
+    }
+}
+
 async fn is_allowed(client: &Client, right: &Right, namespace: Option<&str>) -> bool {
     let (verb, group, resource, subresource) = *right;
     let attributes = ResourceAttributes {
@@ -163,6 +206,11 @@ async fn is_allowed(client: &Client, right: &Right, namespace: Option<&str>) -> 
         namespace: namespace.map(ToOwned::to_owned),
         ..ResourceAttributes::default()
     };
+    is_granted(client, attributes).await
+}
+
+/// A review that cannot be had is no verdict: the call itself will tell.
+async fn is_granted(client: &Client, attributes: ResourceAttributes) -> bool {
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
             resource_attributes: Some(attributes),

@@ -1,13 +1,13 @@
 //! The loop on recorded time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::audit::auditor::{Auditor, Settings, Transition};
-use crate::audit::observation::Observation;
+use crate::audit::observation::{Observation, Stream};
 use crate::audit::record::{PodReport, WorkloadRef};
 use crate::audit::snapshot::{Snapshot, Workload};
 use crate::report::Contents;
@@ -27,6 +27,10 @@ pub struct Replayed {
 ///
 /// The file is missing, foreign or corrupted; names it and its line.
 pub fn replay_file(path: &Path, settings: Settings) -> Result<Replayed, RecordingError> {
+    let settings = Settings {
+        streams: listed_streams(path)?,
+        ..settings
+    };
     let mut recording = Recording::open(path)?;
     let entries = recording
         .by_ref()
@@ -34,6 +38,23 @@ pub fn replay_file(path: &Path, settings: Settings) -> Result<Replayed, Recordin
     let contents = replay(entries, settings)?;
     let warnings = warnings(path, recording.notices());
     Ok(Replayed { contents, warnings })
+}
+
+/// The streams whose lists are complete at some time of the recording, as a live core is told at its start:
+/// before the last of them is, nothing settles.
+///
+/// # Errors
+///
+/// The file is missing or foreign. What is wrong further down is left to who reads it to the end.
+pub(super) fn listed_streams(path: &Path) -> Result<Vec<Stream>, RecordingError> {
+    let streams: BTreeSet<Stream> = Recording::open(path)?
+        .map_while(Result::ok)
+        .filter_map(|entry| match entry.observation {
+            Observation::Synced(stream) => Some(stream),
+            _ => None,
+        })
+        .collect();
+    Ok(streams.into_iter().collect())
 }
 
 /// Hands every entry of a recording to the core at its recorded time.

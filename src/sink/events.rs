@@ -6,6 +6,7 @@
 mod compose;
 mod limit;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::record::{Incident, WorkloadRef};
 use crate::audit::snapshot::{Snapshot, Workload};
-use crate::sink::call::{Answer, call};
+use crate::leader::Mandate;
+use crate::sink::call::{Answer, CallError, call};
 
 use compose::{Regarding, compose};
 use limit::Limit;
@@ -27,13 +29,16 @@ use limit::Limit;
 const ATTEMPTS_MAX: u32 = 5;
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 const RETRY_DELAY_MAX: Duration = Duration::from_mins(1);
+/// An Event under way is waited for so long when the program ends: the next leader tells as soon as this one has let go.
+const LAST_EVENT: Duration = Duration::from_millis(500);
 
 /// Who tells, and how much.
 #[derive(Debug, Clone)]
 pub struct EventSettings {
     /// The name of this replica, at most 128 characters.
     pub reporting_instance: String,
-    /// Between two Events with one reason on one workload.
+    /// Between two Events with one reason on one workload. A replica that does not lead keeps incidents for so long: what
+    /// is older was told by the leader of then.
     pub interval: Duration,
     /// Incidents that may wait to be told; more are dropped and counted.
     pub queue_max: usize,
@@ -61,6 +66,8 @@ pub enum EventResult {
     Limited,
     /// The queue was full.
     Dropped,
+    /// Another replica led, and had its time to tell it.
+    LeftToLeader,
     /// The API server refused it, or could not be reached several times.
     Failed,
 }
@@ -71,6 +78,7 @@ impl EventResult {
         Self::AlreadyTold,
         Self::Limited,
         Self::Dropped,
+        Self::LeftToLeader,
         Self::Failed,
     ];
 
@@ -82,6 +90,7 @@ impl EventResult {
             Self::AlreadyTold => "already_told",
             Self::Limited => "limited",
             Self::Dropped => "dropped",
+            Self::LeftToLeader => "left_to_leader",
             Self::Failed => "failed",
         }
     }
@@ -138,8 +147,11 @@ impl EventQueue {
 /// Sends the queued incidents. Its client must not retry.
 pub struct EventSink {
     client: Client,
+    mandate: Mandate,
     settings: EventSettings,
     queue: mpsc::Receiver<Told>,
+    /// Incidents from before a term, with when they were queued.
+    kept: VecDeque<(Instant, Told)>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     counters: Arc<EventCounters>,
     limit: Limit,
@@ -150,6 +162,7 @@ impl EventSink {
     #[must_use]
     pub fn new(
         client: Client,
+        mandate: Mandate,
         settings: EventSettings,
         snapshots: watch::Receiver<Arc<Snapshot>>,
         counters: Arc<EventCounters>,
@@ -158,8 +171,10 @@ impl EventSink {
         let limit = Limit::new(settings.interval);
         let sink = Self {
             client,
+            mandate,
             settings,
             queue,
+            kept: VecDeque::new(),
             snapshots,
             counters: Arc::clone(&counters),
             limit,
@@ -167,33 +182,66 @@ impl EventSink {
         (EventQueue { sender, counters }, sink)
     }
 
-    /// Sends until cancelled, or until every queue end is dropped and all is told.
+    /// Sends while this replica leads, until cancelled, or until every queue end is dropped and all is told.
     pub async fn run(mut self, cancel: CancellationToken) {
-        loop {
-            let told = tokio::select! {
+        while let Some(told) = self.next(&cancel).await {
+            let result = tokio::select! {
                 biased;
-                () = cancel.cancelled() => return,
-                told = self.queue.recv() => told,
+                () = cut_off(&cancel) => return,
+                result = self.tell(&told) => result,
             };
-            let Some(told) = told else {
-                return;
-            };
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => return,
-                result = self.tell(&told) => self.counters.count(result),
+            match result {
+                Some(result) => self.counters.count(result),
+                None => self.kept.push_front((Instant::now(), told)),
             }
         }
     }
 
-    async fn tell(&mut self, told: &Told) -> EventResult {
+    /// The next incident to tell in a term of ours. `None` at the end.
+    async fn next(&mut self, cancel: &CancellationToken) -> Option<Told> {
+        let mut mandate = self.mandate.clone();
+        loop {
+            if mandate.term().is_some() {
+                if let Some((_, told)) = self.kept.pop_front() {
+                    return Some(told);
+                }
+                return tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => None,
+                    told = self.queue.recv() => told,
+                };
+            }
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return None,
+                () = mandate.changed() => {}
+                told = self.queue.recv() => self.kept.push_back((Instant::now(), told?)),
+            }
+            self.forget();
+        }
+    }
+
+    /// What the leader of then has told, and beyond the length of the queue what it may have.
+    fn forget(&mut self) {
+        let now = Instant::now();
+        while let Some((since, _)) = self.kept.front()
+            && (now.duration_since(*since) >= self.settings.interval
+                || self.kept.len() > self.settings.queue_max)
+        {
+            self.kept.pop_front();
+            self.counters.count(EventResult::LeftToLeader);
+        }
+    }
+
+    /// `None` where the term ended before it was told.
+    async fn tell(&mut self, told: &Told) -> Option<EventResult> {
         let reason = compose::reason(told.incident.incident_type);
         let now = Instant::now();
         if !self
             .limit
             .allows(&told.namespace, &told.target, reason, now)
         {
-            return EventResult::Limited;
+            return Some(EventResult::Limited);
         }
         let regarding = self.regarding(told);
         let event = compose(
@@ -207,18 +255,19 @@ impl EventSink {
             tokio::time::sleep(wait).await;
             match self.send(&told.namespace, &event).await {
                 Sent::Done(result) => {
-                    if result == EventResult::Told {
+                    if matches!(result, EventResult::Told | EventResult::AlreadyTold) {
                         self.limit.told(&told.namespace, &told.target, reason, now);
                     }
-                    return result;
+                    return Some(result);
                 }
+                Sent::NotLeading => return None,
                 Sent::Later(asked) => {
                     let delay = RETRY_DELAY.saturating_mul(2_u32.saturating_pow(attempt));
                     wait = asked.unwrap_or(delay).min(RETRY_DELAY_MAX);
                 }
             }
         }
-        EventResult::Failed
+        Some(EventResult::Failed)
     }
 
     async fn send(&self, namespace: &str, event: &k8s_openapi::api::events::v1::Event) -> Sent {
@@ -230,8 +279,16 @@ impl EventSink {
         else {
             return Sent::Done(EventResult::Failed);
         };
-        match call(&self.client, request, self.settings.call_timeout).await {
+        match call(
+            &self.client,
+            &self.mandate,
+            request,
+            self.settings.call_timeout,
+        )
+        .await
+        {
             Ok(answer) => sent(&answer),
+            Err(CallError::NotLeading) => Sent::NotLeading,
             Err(error) => {
                 tracing::warn!(namespace, "an event is not told yet: {error}");
                 Sent::Later(None)
@@ -268,6 +325,12 @@ enum Sent {
     Done(EventResult),
     /// After so long, if the API server said so.
     Later(Option<Duration>),
+    NotLeading,
+}
+
+async fn cut_off(cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    tokio::time::sleep(LAST_EVENT).await;
 }
 
 fn sent(answer: &Answer) -> Sent {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::snapshot::{Snapshot, Workload};
+use crate::leader::Mandate;
 
 use bucket::TokenBucket;
 pub use counters::{StatusCounters, WriteResult};
@@ -30,6 +31,8 @@ const FORBIDDEN_DELAY: Duration = Duration::from_mins(5);
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
 const FAILURE_DELAY_MAX: Duration = Duration::from_mins(1);
 const CONFLICT_DELAY: Duration = Duration::from_millis(100);
+/// A write under way is waited for so long when the program ends: the next leader writes as soon as this one has let go.
+const LAST_WRITE: Duration = Duration::from_millis(500);
 
 /// For which workloads an object is made. One that a user made is reported on in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -84,6 +87,7 @@ impl Default for StatusSettings {
 /// The one writer of statuses. Its client must not retry (`Config::default_retry = false`).
 pub struct StatusWriter {
     api: Api,
+    mandate: Mandate,
     plan: Plan,
     bucket: TokenBucket,
     snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -101,13 +105,15 @@ impl StatusWriter {
     #[must_use]
     pub fn new(
         client: Client,
+        mandate: Mandate,
         settings: StatusSettings,
         snapshots: watch::Receiver<Arc<Snapshot>>,
         reports: Reports,
         counters: Arc<StatusCounters>,
     ) -> Self {
         Self {
-            api: Api::new(client, settings.call_timeout),
+            api: Api::new(client, mandate.clone(), settings.call_timeout),
+            mandate,
             bucket: TokenBucket::new(
                 settings.writes_per_second,
                 settings.writes_burst,
@@ -125,9 +131,11 @@ impl StatusWriter {
         }
     }
 
-    /// Writes until cancelled, or until nobody makes snapshots any longer. A call under way is dropped.
+    /// Writes while this replica leads, until cancelled, or until nobody makes snapshots any longer. Without a term
+    /// what changed waits.
     pub async fn run(mut self, cancel: CancellationToken) {
         let reports = self.reports.clone();
+        let mut mandate = self.mandate.clone();
         self.snapshots.mark_changed();
         loop {
             self.counters.set_queue_length(self.plan.queue_length());
@@ -140,10 +148,11 @@ impl StatusWriter {
                     Ok(()) => self.take_snapshot().await,
                     Err(_) => return,
                 },
+                () = mandate.changed() => {}
                 () = sleep_until(wake) => {
                     tokio::select! {
                         biased;
-                        () = cancel.cancelled() => return,
+                        () = cut_off(&cancel) => return,
                         () = self.write_one() => {}
                     }
                 }
@@ -152,7 +161,7 @@ impl StatusWriter {
     }
 
     fn wake(&self, now: Instant) -> Option<Instant> {
-        if !self.reports_synced || !self.snapshot_synced {
+        if !self.reports_synced || !self.snapshot_synced || self.mandate.term().is_none() {
             return None;
         }
         let due = self.plan.next_due(now)?.max(self.bucket.ready_at(now));
@@ -225,6 +234,9 @@ impl StatusWriter {
             _ => (FAILURE_DELAY, FAILURE_DELAY_MAX),
         };
         match refused.result {
+            WriteResult::NotLeading => {
+                self.plan.failed(key, Duration::ZERO, Duration::ZERO, now);
+            }
             WriteResult::Throttled => {
                 self.paused_until = Some(now + refused.retry_after.unwrap_or(FAILURE_DELAY));
                 self.plan.failed(key, Duration::ZERO, Duration::ZERO, now);
@@ -264,7 +276,10 @@ impl StatusWriter {
 /// What heals by itself is told to those who ask; what does not, to everyone.
 fn report(key: &Key, refused: &Refused) {
     let (namespace, name, result) = (&*key.namespace, &*key.name, refused.result.label());
-    if matches!(refused.result, WriteResult::Conflict | WriteResult::Missing) {
+    if matches!(
+        refused.result,
+        WriteResult::Conflict | WriteResult::Missing | WriteResult::NotLeading
+    ) {
         tracing::debug!(
             namespace,
             name,
@@ -281,6 +296,11 @@ fn report(key: &Key, refused: &Refused) {
             refused.why
         );
     }
+}
+
+async fn cut_off(cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    tokio::time::sleep(LAST_WRITE).await;
 }
 
 async fn sleep_until(wake: Option<Instant>) {

@@ -7,7 +7,7 @@ use crate::api::{HookAudit, base};
 use crate::audit::observation::{
     ControllerRef, NodeReady, NodeSeen, Observation, OwnerSeen, ReportSeen, Resource, Thresholds,
 };
-use crate::redact::DigestKey;
+use crate::redact::{DigestKey, Redactor};
 
 use super::wire::{
     self, ConditionStatus, ConditionType, Field, List, Metadata, Object, Record, TaintKey,
@@ -43,7 +43,10 @@ impl Translation {
     #[must_use]
     pub fn with_status(mut self, json: &str) -> Self {
         if let Some(Observation::Report(report)) = &mut self.observation {
-            match serde_json::from_str::<HookAudit>(json) {
+            // What a redaction leaves has the types of the definition, whoever wrote it.
+            let redacted = serde_json::from_str(json)
+                .map(|object| Redactor::default().object(Resource::HookAudits, &object));
+            match redacted.and_then(serde_json::from_value::<HookAudit>) {
                 Ok(audit) => report.base = base(&audit).map(Box::new),
                 Err(_) => self.defects.push("status"),
             }

@@ -108,14 +108,26 @@ impl Operator {
         lines[lines.len().saturating_sub(5)..].join("\n")
     }
 
+    /// Sends it a signal, say `STOP`.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()?;
+        if !status.success() {
+            bail!("the operator is gone: {}", self.last_words());
+        }
+        Ok(())
+    }
+
     /// Asks it to end, as a kubelet would, and waits for it.
     ///
     /// # Errors
     /// It does not end within 20 s.
     pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
-        Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()?;
+        self.signal("TERM")?;
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             if let Some(status) = self.child.try_wait()? {

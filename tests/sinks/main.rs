@@ -13,6 +13,7 @@ use hookaudit::api::{HookAudit, HookAuditStatus, crd_yaml};
 use hookaudit::audit::observation::Uid;
 use hookaudit::audit::snapshot::{Snapshot, Workload};
 use hookaudit::audit::words::Outcome;
+use hookaudit::leader::Mandate;
 use hookaudit::sink::events::{EventCounters, EventResult, EventSettings, EventSink};
 use hookaudit::sink::status::{Reports, StatusCounters, StatusSettings, StatusWriter, WriteResult};
 use hookaudit_testkit::{cluster, cluster_or_skip};
@@ -208,6 +209,7 @@ impl Writer {
         let cancel = CancellationToken::new();
         let writer = StatusWriter::new(
             cluster.client.clone(),
+            Mandate::unlimited(),
             settings,
             receiver,
             reports.clone(),
@@ -430,8 +432,13 @@ async fn an_incident_is_told_once(cluster: &Cluster, owner: Uid) {
     let counters = Arc::<EventCounters>::default();
     for _ in 0..2 {
         let (client, settings) = (cluster.client.clone(), EventSettings::default());
-        let (queue, sink) =
-            EventSink::new(client, settings, snapshots.clone(), Arc::clone(&counters));
+        let (queue, sink) = EventSink::new(
+            client,
+            Mandate::unlimited(),
+            settings,
+            snapshots.clone(),
+            Arc::clone(&counters),
+        );
         queue.offer(
             cluster.namespace.as_str().into(),
             target.clone(),

@@ -9,6 +9,8 @@ pub struct PodPlan {
     pub starts: u32,
     /// How often its postStart fails before it does not, each failure a restart later.
     pub post_start_failures: u32,
+    /// Whether the preStop that comes of it fails too.
+    pub fails_twice: bool,
     /// How often its liveness probe kills it, with a preStop that fails.
     pub probe_kills: u32,
     /// Seconds between two of these.
@@ -57,23 +59,30 @@ pub fn pods() -> impl Strategy<Value = Vec<PodPlan>> {
     let pod = (
         owner,
         5_u32..150,
-        prop_oneof![3 => Just(0), 2 => 1_u32..6],
+        (prop_oneof![3 => Just(0), 2 => 1_u32..6], any::<bool>()),
         prop_oneof![3 => Just(0), 1 => 1_u32..4],
         3_u32..25,
         prop::option::weighted(0.8, 1_u32..40),
         pre_stop,
     );
     let pod = pod.prop_map(
-        |(owner, starts, post_start_failures, probe_kills, pace, deleted_after, pre_stop)| {
-            PodPlan {
-                owner,
-                starts,
-                post_start_failures,
-                probe_kills,
-                pace,
-                deleted_after,
-                pre_stop,
-            }
+        |(
+            owner,
+            starts,
+            (post_start_failures, fails_twice),
+            probe_kills,
+            pace,
+            deleted_after,
+            pre_stop,
+        )| PodPlan {
+            owner,
+            starts,
+            post_start_failures,
+            fails_twice,
+            probe_kills,
+            pace,
+            deleted_after,
+            pre_stop,
         },
     );
     prop::collection::vec(pod, 1..8)

@@ -61,7 +61,7 @@ pub fn steps(number: usize, plan: &PodPlan, truth: &mut Tallies) -> Vec<(Timesta
     };
     life.show(life.now, creating);
     for _ in 0..plan.post_start_failures {
-        life.post_start_fails();
+        life.post_start_fails(plan.fails_twice);
         life.now += f64::from(plan.pace);
         life.restart += 1;
     }
@@ -80,8 +80,8 @@ pub fn steps(number: usize, plan: &PodPlan, truth: &mut Tallies) -> Vec<(Timesta
 }
 
 impl Life<'_> {
-    /// The container starts, its postStart fails, and its preStop ends well.
-    fn post_start_fails(&mut self) {
+    /// The container starts, its postStart fails, and its preStop after it.
+    fn post_start_fails(&mut self, fails_twice: bool) {
         let started = self.now + 1.0;
         self.event(started + 0.5, EventReason::FailedPostStartHook, Note::None);
         self.event(
@@ -89,6 +89,12 @@ impl Life<'_> {
             EventReason::Killing,
             Note::FailedPostStartHook,
         );
+        if fails_twice {
+            self.event(started + 0.9, EventReason::FailedPreStopHook, Note::None);
+            self.truth.failed += 1;
+        } else {
+            self.truth.succeeded += 1;
+        }
         let end = self.end(started, started + 1.5, 143);
         self.last = Some(end);
         let state = StateSeen::Waiting {
@@ -97,7 +103,6 @@ impl Life<'_> {
         };
         self.show(started + 1.8, state);
         self.truth.failed += 1;
-        self.truth.succeeded += 1;
         self.now = started + 2.0;
     }
 
@@ -168,7 +173,7 @@ impl Life<'_> {
             .map(|status| status.state);
         self.show(ended + 0.5, state.unwrap_or(StateSeen::None));
         self.steps
-            .push((at(ended + 0.5), Step::Gone(Box::new(self.pod.clone()))));
+            .push((at(ended + 0.6), Step::Gone(Box::new(self.pod.clone()))));
         self.truth.terminations += 1;
     }
 

@@ -111,9 +111,8 @@ impl World {
             return;
         };
         self.led_until = Some(second);
-        let snapshot = leader.auditor.snapshot();
-        if second % WRITE_EVERY_SECONDS == 0 && snapshot.synced {
-            self.views = snapshot.workloads.clone();
+        if second % WRITE_EVERY_SECONDS == 0 && leader.auditor.is_synced() {
+            self.views.clone_from(&leader.auditor.snapshot().workloads);
         }
     }
 
@@ -193,13 +192,11 @@ impl World {
         tallies
     }
 
+    /// The object tells of a gap; where there is none, no pod of it was ever seen.
     pub fn has_gap(&self, workload: &str) -> bool {
-        let status = self
-            .audits
+        self.audits
             .get(workload)
-            .and_then(|audit| audit.status.as_ref());
-        let observation = status.and_then(|status| status.observation.as_ref());
-        observation.is_some_and(|observation| observation.gap_count > 0)
+            .is_none_or(|audit| gap_count(audit) > 0)
     }
 
     pub fn story(&self) -> &str {
@@ -267,7 +264,8 @@ impl World {
         if let Some(stored) = self.audits.get(&name) {
             let is_old =
                 view.basis.report_version.as_deref() != stored.metadata.resource_version.as_deref();
-            if is_old || told(stored) == told(&audit) {
+            let untold_gap = view.gap_matters && gap_count(&audit) > gap_count(stored);
+            if is_old || told(stored) == told(&audit) && !untold_gap {
                 return;
             }
         }
@@ -318,6 +316,14 @@ impl World {
         }
         state
     }
+}
+
+fn gap_count(audit: &HookAudit) -> i64 {
+    let observation = audit
+        .status
+        .as_ref()
+        .and_then(|status| status.observation.as_ref());
+    observation.map_or(0, |observation| observation.gap_count)
 }
 
 /// What of a status is worth a write.

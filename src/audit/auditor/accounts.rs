@@ -4,15 +4,16 @@ use std::cmp::Reverse;
 
 use jiff::Timestamp;
 
+use super::ledgers::Kept;
 use super::tally::RunKey;
 use super::{Auditor, Open};
-use crate::audit::account::{Account, LineAccount, LineKind, Marks, PodAccount};
+use crate::audit::account::{self, Account, LineAccount, LineKind, Marks, PodAccount};
 use crate::audit::case::ContainerCase;
 use crate::audit::case::events::EventLine;
 use crate::audit::observation::{EventReason, Resource, Stream, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, GapReason};
-use crate::audit::words::Hook;
+use crate::audit::words::{Hook, Outcome};
 
 /// Pods that are open, and pods of which something is counted (design contract 6).
 const LISTED_MAX: usize = 1_000;
@@ -28,7 +29,7 @@ impl Auditor {
         let mut entries: Vec<(Timestamp, PodAccount)> = kept
             .pods_listed
             .iter()
-            .filter_map(|uid| self.pod_account(*uid))
+            .filter_map(|uid| self.pod_account(kept, *uid))
             .filter(|(_, entry)| !entry.is_blank())
             .collect();
         let pushed_out = bound(&mut entries);
@@ -96,11 +97,26 @@ impl Auditor {
         }
     }
 
-    fn pod_account(&self, uid: Uid) -> Option<(Timestamp, PodAccount)> {
+    fn pod_account(&self, kept: &Kept, uid: Uid) -> Option<(Timestamp, PodAccount)> {
         let (since, mut account) = self.counted_account(uid)?;
         // Events of it were taken in and wait for its own stream.
         account.is_open |= self.early.contains_key(&uid);
+        // Nothing counts an Event of a pod that is gone up any more: where marks are above all of its
+        // Events, they say what the lines would.
+        let is_covered = self
+            .gone_marks(uid)
+            .is_some_and(|marks| kept.marks.cover_all(marks));
+        if is_covered && !account.is_open {
+            account.lines.clear();
+        }
         Some((since, account))
+    }
+
+    fn gone_marks(&self, uid: Uid) -> Option<&Marks> {
+        match self.cases.get(&uid) {
+            Some(open) => open.case.gone_at.map(|_| &open.case.marks),
+            None => self.closed.get(uid).map(|closed| &closed.marks),
+        }
     }
 
     fn counted_account(&self, uid: Uid) -> Option<(Timestamp, PodAccount)> {
@@ -114,6 +130,7 @@ impl Auditor {
         if let Some(closed) = self.closed.get(uid) {
             let mut account = blank;
             closed.tally.account(&mut account, &[]);
+            account.lines.clone_from(&closed.lines);
             return Some((Timestamp::MIN, account));
         }
         let resting = self
@@ -128,18 +145,22 @@ impl Auditor {
 impl Open {
     fn account(&self, mut account: PodAccount) -> PodAccount {
         account.is_open = self.termination_pending || !self.pending.is_empty();
-        let pending: Vec<RunKey> = self.pending.iter().map(|(key, _)| key.clone()).collect();
+        let pending: Vec<RunKey> = self.pending.iter().map(|run| run.key.clone()).collect();
         self.tally.account(&mut account, &pending);
-        // Nothing counts an Event of a pod that is gone up any more.
-        if self.case.gone_at.is_none() {
-            for container in &self.case.containers {
-                self.lines(container, &mut account.lines);
-            }
-        }
+        account.lines = self.all_lines();
         if let Some(resumed) = &self.resumed {
             account.add(&resumed.pod);
         }
         account
+    }
+
+    /// How many occurrences of each Event are counted.
+    pub(super) fn all_lines(&self) -> Vec<LineAccount> {
+        let mut lines = Vec::new();
+        for container in &self.case.containers {
+            self.lines(container, &mut lines);
+        }
+        lines
     }
 
     fn lines(&self, container: &ContainerCase, lines: &mut Vec<LineAccount>) {
@@ -162,27 +183,47 @@ impl Open {
         }
     }
 
-    /// The first occurrences of an Event, before any run began that is not settled.
+    /// The first occurrences of an Event, up to the last run that is counted. A run before that one that is
+    /// not settled can only end well without any Event: nobody could count it again.
     fn counted(&self, container: &ContainerCase, hook: Hook, line: &EventLine) -> u32 {
-        let mut pending = self
+        let of_hook = |(name, of, ..): &RunKey| *name == container.name && *of == hook;
+        let last = self.tally.runs.keys().rfind(|key| of_hook(key));
+        let pending = self
             .pending
             .iter()
-            .filter(|((name, pending, ..), _)| *name == container.name && *pending == hook)
-            .map(|(_, began_at)| *began_at);
-        let Some(first) = pending.next() else {
+            .filter(|run| of_hook(&run.key) && last.is_none_or(|last| run.key > *last));
+        if hook == Hook::PostStart {
+            let failed = pending.filter(|run| run.outcome == Outcome::Failed).count();
+            let failed = if is_newest(container, line) {
+                failed
+            } else {
+                0
+            };
+            let failed = u32::try_from(failed).unwrap_or(u32::MAX);
+            return line.count.saturating_sub(failed).max(line.told);
+        }
+        let Some(first) = pending.filter_map(|run| run.began_at).min() else {
             return line.count;
         };
-        let first = pending.fold(first, |first, began_at| {
-            first
-                .zip(began_at)
-                .map(|(first, began_at)| first.min(began_at))
-        });
-        let is_counted = |at: Timestamp| first.is_some_and(|first| at < first);
-        let later = line.numbered().find(|(_, at)| !is_counted(at.latest));
+        let later = line.numbered().find(|(_, at)| at.latest >= first);
         later
             .map_or(line.count, |(number, _)| number - 1)
             .max(line.told)
     }
+}
+
+/// No later kubelet writes an Event of this kind about the container: it is the one that is counted up.
+fn is_newest(container: &ContainerCase, line: &EventLine) -> bool {
+    let kind = LineKind::of(line.reason, line.note);
+    let same = |other: &&EventLine| LineKind::of(other.reason, other.note) == kind;
+    let born = container
+        .events
+        .lines()
+        .iter()
+        .filter(same)
+        .filter_map(|line| line.born_at);
+    let newest = born.max().zip(line.born_at);
+    newest.is_none_or(|(newest, own)| account::is_same_birth(newest, own))
 }
 
 /// Keeps what finds a place, open pods and the newest first; gives back the rest.

@@ -14,7 +14,7 @@ use crate::audit::observation::{ControllerRef, EventSeen, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{PodRef, PodReport, Run, Termination};
 use crate::audit::verdict::{self, Judgement, Limits, SETTLE_SECONDS, World};
-use crate::audit::words::Confidence;
+use crate::audit::words::{Confidence, Outcome};
 
 /// A container whose postStart runs longer than this is looked up: its `Started` Event tells since when.
 const LOOKUP_AFTER_SECONDS: i64 = 10;
@@ -35,12 +35,20 @@ pub(super) struct Open {
     pub tally: Tally,
     /// As it was when something of it was counted last.
     pub pod: Option<PodRef>,
-    /// Runs that are not settled, and when each began.
-    pub pending: Vec<(RunKey, Option<Timestamp>)>,
+    /// Runs that are not settled.
+    pub pending: Vec<Pending>,
     pub termination_pending: bool,
     timer: Option<Timestamp>,
     lookups: u32,
     next_lookup_at: Option<Timestamp>,
+}
+
+/// A run that is not settled.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub key: RunKey,
+    pub outcome: Outcome,
+    pub began_at: Option<Timestamp>,
 }
 
 impl Open {
@@ -93,7 +101,13 @@ impl Open {
 
     fn note_pending(&mut self, judgement: &Judgement) {
         let open = judgement.runs.iter().filter(|run| !run.settled);
-        self.pending = open.map(|run| (key(run), run.started_at)).collect();
+        self.pending = open
+            .map(|run| Pending {
+                key: key(run),
+                outcome: run.outcome,
+                began_at: run.started_at,
+            })
+            .collect();
         let termination = judgement.termination.as_ref();
         self.termination_pending = termination.is_some_and(|termination| !termination.settled);
     }

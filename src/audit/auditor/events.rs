@@ -121,26 +121,27 @@ impl Auditor {
             return false;
         };
         // A watch tells nothing twice; a list does.
-        if self.was_synced
-            && self
-                .relisting
-                .get(&event.reason)
-                .is_none_or(|lists| *lists == 0)
-        {
+        let relists = self
+            .relisting
+            .get(&event.reason)
+            .is_some_and(|lists| *lists > 0);
+        if self.was_synced && !relists {
             return false;
         }
-        let is_gone = self.roster.get(uid).is_none();
+        if self.was_synced && kept.marks.cover(event) {
+            return true;
+        }
         let Subject::Pod {
             container: Some(container),
             ..
         } = &event.subject
         else {
-            return kept.marks.cover(event);
+            return false;
         };
         let hookless = event.reason == EventReason::Killing
             && event.note != Note::FailedPostStartHook
             && kept.ledger.declared(container, Hook::PreStop).is_none();
-        if is_gone && hookless || kept.marks.cover(event) {
+        if hookless && self.roster.get(uid).is_none() {
             return true;
         }
         kept.written.is_some()
@@ -160,6 +161,16 @@ impl Auditor {
             };
             let absorbed = open.absorb_event(&event);
             self.count_absorbed(&event, absorbed);
+        }
+    }
+
+    /// Lets a pod's early Events wait no longer than this from now on.
+    pub(super) fn shorten_wait(&mut self, uid: Uid, wait_seconds: i64) {
+        let until = seconds_after(self.now, wait_seconds);
+        if let Some(early) = self.early.get_mut(&uid).filter(|early| until < early.until) {
+            self.timers.remove(&(early.until, Timer::Early(uid)));
+            early.until = until;
+            self.timers.insert((until, Timer::Early(uid)));
         }
     }
 

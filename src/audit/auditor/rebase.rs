@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::tally::{Move, Tally, lacking};
 use super::{Auditor, Open};
-use crate::audit::account::{Account, Marks, Resumed};
+use crate::audit::account::{Account, LineAccount, Marks, Resumed};
 use crate::audit::base::Base;
 use crate::audit::ledger::Ledger;
 use crate::audit::moment::seconds_after;
@@ -36,6 +36,7 @@ pub(super) struct ClosedPod {
     pub(super) pod: PodRef,
     pub(super) tally: Tally,
     pub(super) marks: Marks,
+    pub(super) lines: Vec<LineAccount>,
     until: Timestamp,
 }
 
@@ -66,8 +67,10 @@ impl Auditor {
         let until = seconds_after(self.now, KEPT_SECONDS);
         self.closed.remove(uid);
         self.closed.order.insert((until, uid));
+        let lines = open.all_lines();
         let closed = ClosedPod {
             workload,
+            lines,
             pod,
             tally: open.tally,
             marks: open.case.marks,
@@ -145,6 +148,10 @@ impl Auditor {
             self.ledgers.listed.insert(pod.pod, workload);
         }
         kept.written = Some(Arc::new(base.written()));
+        if !self.was_synced {
+            // What the process before took in is in these tallies, or open in its account.
+            kept.marks.raise_to(&account.marks, |_| false);
+        }
         kept.account = account;
         self.ledgers.dirty.insert(workload);
         self.let_go(workload, is_own);

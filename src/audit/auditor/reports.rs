@@ -36,7 +36,7 @@ impl Auditor {
         }
     }
 
-    /// A `HookAudit` that was deleted, with no pod of its workload left that is not stopping, went with
+    /// A `HookAudit` that was deleted, with no pod of its workload left that is not stopping and no ReplicaSet or Job of it, went with
     /// its owner: its ledger ends with the last case. Any other was deleted by a user and is made again.
     pub(super) fn end_if_owner_is_gone(&mut self, workload: WorkloadId) {
         let cases = self
@@ -51,11 +51,12 @@ impl Auditor {
             .workloads()
             .resolve(workload)
             .is_some_and(|view| view.uid.is_some());
+        let lives = self.owners.has_living(workload);
         let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
             return;
         };
         kept.report_gone_at = None;
-        if owned && usize::try_from(kept.pods).is_ok_and(|pods| pods <= stopping) {
+        if owned && !lives && usize::try_from(kept.pods).is_ok_and(|pods| pods <= stopping) {
             kept.is_ending = true;
             kept.ledger.set_gone();
             self.end_with_last_case(workload);
@@ -93,6 +94,9 @@ impl Auditor {
             self.timers.remove(&(timer, Timer::Ledger(workload)));
         }
         self.ledgers.dirty.remove(&workload);
+        for pod in &kept.account.pods {
+            self.ledgers.listed.remove(&pod.pod);
+        }
         if self
             .ledgers
             .views

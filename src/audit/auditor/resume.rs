@@ -15,6 +15,9 @@ use crate::audit::owners::{ByName, WorkloadId};
 use crate::audit::record::{Gap, GapReason, WorkloadRef};
 use crate::audit::words::{ContainerType, Handler, Hook};
 
+/// By then the watch of pods has told of one that is newer than their list.
+const NEW_POD_SECONDS: i64 = 10;
+
 /// The grace of a pod without a word about it (core/v1 `terminationGracePeriodSeconds`).
 const USUAL_GRACE_SECONDS: i64 = 30;
 
@@ -22,10 +25,17 @@ impl Auditor {
     /// All first lists are complete: what an earlier process left is taken up.
     pub(super) fn take_up(&mut self) {
         self.open_gap();
-        let left: Vec<Uid> = self.early.keys().copied().collect();
-        for uid in left {
-            if self.roster.get(uid).is_none() && self.listed_by(uid).is_some() {
+        let gone = self
+            .early
+            .keys()
+            .filter(|uid| self.roster.get(**uid).is_none());
+        let gone: Vec<Uid> = gone.copied().collect();
+        for uid in gone {
+            if self.listed_by(uid).is_some() {
                 self.early_expired(uid);
+            } else {
+                // Pods are listed before Events: it is gone, or newer than that list.
+                self.shorten_wait(uid, NEW_POD_SECONDS);
             }
         }
     }
@@ -49,29 +59,39 @@ impl Auditor {
         let Some(heard_at) = written.max(self.renewed_at) else {
             return;
         };
-        let from = seconds_after(heard_at, -OPEN_CASE_SECONDS).min(now);
-        for (id, kept) in &mut self.ledgers.kept {
-            if kept.written.is_none() {
-                continue;
-            }
-            let gap = Gap {
-                from: from.max(kept.account.at).min(now),
-                to: now,
-                resource: Resource::Pods,
-                reason: GapReason::NotWatched,
-            };
-            kept.add_gap(now, gap);
-            if kept.account.pods.iter().any(|pod| pod.is_open) {
-                kept.ledger.gaps_matter();
-            }
-            self.ledgers.dirty.insert(*id);
-        }
-        self.gaps.record(Gap {
-            from,
+        let gap = Gap {
+            from: seconds_after(heard_at, -OPEN_CASE_SECONDS).min(now),
             to: now,
             resource: Resource::Pods,
             reason: GapReason::NotWatched,
-        });
+        };
+        self.gaps.record(gap.clone());
+        self.not_watched = Some(gap);
+        let all: Vec<WorkloadId> = self.ledgers.kept.keys().copied().collect();
+        for workload in all {
+            self.tell_gap(workload);
+        }
+    }
+
+    /// Tells a workload of the time before this process watched, as far as its status does not cover it.
+    fn tell_gap(&mut self, workload: WorkloadId) {
+        let now = self.now;
+        let (Some(gap), Some(kept)) = (&self.not_watched, self.ledgers.kept.get_mut(&workload))
+        else {
+            return;
+        };
+        let from = gap.from.max(kept.account.at).min(gap.to);
+        kept.add_gap(
+            now,
+            Gap {
+                from,
+                ..gap.clone()
+            },
+        );
+        if kept.account.pods.iter().any(|pod| pod.is_open) {
+            kept.ledger.gaps_matter();
+        }
+        self.ledgers.dirty.insert(workload);
     }
 
     /// The workload whose status lists the pod.
@@ -127,6 +147,10 @@ impl Auditor {
             rest.extend(telling);
             return rest;
         };
+        self.tell_gap(workload);
+        if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
+            kept.ledger.gaps_matter();
+        }
         let case = self.unseen_case(workload, uid, &name, &telling);
         if !case.has_hooks() {
             rest.extend(telling);
@@ -218,6 +242,7 @@ impl Auditor {
             controller: None,
             node: host,
             grace_seconds: kept
+                .filter(|kept| kept.ledger.target() != &WorkloadRef::bare_pods())
                 .and_then(|kept| kept.ledger.grace_seconds())
                 .unwrap_or(USUAL_GRACE_SECONDS),
             restart_policy: RestartPolicy::Always,
@@ -236,20 +261,28 @@ impl Auditor {
             else {
                 continue;
             };
-            let declared = |hook| kept.and_then(|kept| kept.ledger.declared(container, hook));
             let seen = unseen_container(&mut pod.containers, container);
-            for hook in Hook::ALL {
-                let spec = match hook {
-                    Hook::PostStart => &mut seen.post_start,
-                    Hook::PreStop => &mut seen.pre_stop,
-                };
-                let declared = declared(*hook);
-                if let Some((container_type, declared)) = declared {
+            let Some(hook) = told_hook(event) else {
+                continue;
+            };
+            // What other bare pods declare says nothing of this one.
+            let declared = kept
+                .filter(|kept| kept.ledger.target() != &WorkloadRef::bare_pods())
+                .and_then(|kept| kept.ledger.declared(container, hook));
+            let is_proven = event.reason != EventReason::Killing || hook == Hook::PostStart;
+            let spec = match hook {
+                Hook::PostStart => &mut seen.post_start,
+                Hook::PreStop => &mut seen.pre_stop,
+            };
+            match declared {
+                Some((container_type, declared)) => {
                     seen.container_type = container_type;
                     spec.get_or_insert(declared);
-                } else if told_hook(event) == Some(*hook) {
+                }
+                None if is_proven => {
                     spec.get_or_insert(USUAL_HOOK);
                 }
+                None => {}
             }
         }
         Case::unseen(self.now, &pod)
@@ -287,12 +320,12 @@ const USUAL_HOOK: HookSpec = HookSpec {
     scheme: None,
 };
 
-/// The hook that an Event proves to have been declared.
+/// The hook that an Event tells of; a `Killing` proves no preStop.
 const fn told_hook(event: &EventSeen) -> Option<Hook> {
     match (event.reason, event.note) {
         (EventReason::FailedPostStartHook, _)
         | (EventReason::Killing, Note::FailedPostStartHook) => Some(Hook::PostStart),
-        (EventReason::FailedPreStopHook, _) => Some(Hook::PreStop),
+        (EventReason::FailedPreStopHook | EventReason::Killing, _) => Some(Hook::PreStop),
         _ => None,
     }
 }

@@ -29,6 +29,10 @@ impl Ledger {
     /// Lets conditions flip that no longer stand.
     pub(super) fn weigh(&mut self, at: Timestamp) {
         self.dirty = true;
+        if self.readiness == Readiness::Syncing {
+            // What is not known for a moment has not changed.
+            return self.calm();
+        }
         let judgements = judge(self);
         for condition_type in ConditionType::ALL {
             let status = judgements[*condition_type as usize].status;
@@ -76,9 +80,11 @@ impl Ledger {
             .iter()
             .map(|condition_type| {
                 let standing = self.standing(*condition_type);
+                let is_syncing = self.readiness == Readiness::Syncing;
+                let judged = judgements[*condition_type as usize].status;
                 Condition {
                     condition_type: *condition_type,
-                    status: standing.status,
+                    status: if is_syncing { judged } else { standing.status },
                     reason: judgements[*condition_type as usize].reason.as_str(),
                     message: messages::message(self, *condition_type, &judgements).into(),
                     last_transition_at: standing.since,

@@ -13,6 +13,9 @@ use crate::audit::case::instance::Instance;
 use crate::audit::moment::Moment;
 use crate::audit::observation::{EventReason, Note};
 
+/// No more than occurrences are kept of an Event.
+const UNSEEN_MAX: u32 = 64;
+
 /// One container instance with the Events that tell of it.
 #[derive(Debug, Clone)]
 pub struct Life {
@@ -145,24 +148,28 @@ fn due<'a>(
     occurrences
 }
 
-/// Instances between the last one counted and the first one seen, as many as `events` tell of that no
-/// seen one can have.
+/// Instances that came and went unseen: those between the last one counted and the last one that a status
+/// shows, or, where none shows any, one for each of `events`.
 fn add_unseen(lives: &mut Vec<Life>, counted: Option<u32>, events: usize) {
+    if events == 0 {
+        return;
+    }
     let first = counted.map_or(0, |restart| restart.saturating_add(1));
-    let seen = lives.partition_point(|life| life.instance.restart < first);
-    let over = lives[seen..]
-        .iter()
-        .filter(|life| life.is_unseen || life.instance.has_ended());
-    let missing = u32::try_from(events.saturating_sub(over.count())).unwrap_or(u32::MAX);
-    let range = match lives.get(seen) {
-        Some(next) => {
-            let end = next.instance.restart;
-            end.saturating_sub(missing).max(first)..end
+    let shown = lives.iter().rfind(|life| !life.is_unseen);
+    let end = match shown {
+        Some(shown) => shown.instance.restart,
+        None => {
+            let events = u32::try_from(events).unwrap_or(UNSEEN_MAX);
+            first.saturating_add(events.min(UNSEEN_MAX))
         }
-        None if seen == 0 => first..first.saturating_add(missing),
-        None => return,
     };
-    lives.splice(seen..seen, range.map(Life::unseen));
+    for restart in end.saturating_sub(UNSEEN_MAX).max(first)..end {
+        let place = lives.partition_point(|life| life.instance.restart < restart);
+        let is_known = |life: &Life| life.instance.restart == restart;
+        if !lives.get(place).is_some_and(is_known) {
+            lives.insert(place, Life::unseen(restart));
+        }
+    }
 }
 
 /// `Started` comes within moments after the runtime's `startedAt`; one that fits no instance tells of
@@ -220,8 +227,9 @@ fn places<'a>(
             .or_else(|| all().rev().find(|place| can_hold(place) && is_new(place)))
             .or_else(|| all().find(|place| can_hold(place) && !taken(place)))
             .or_else(|| all().rev().find(can_hold))
+            .or_else(|| next_unshown(lives, occurrence))
             .or_else(|| {
-                all()
+                (from..lives.len())
                     .rev()
                     .find(|place| begun_by(&lives[*place], occurrence.at))
             });
@@ -231,6 +239,23 @@ fn places<'a>(
         }
     }
     placed
+}
+
+/// A postStart runs only in an instance that starts: one that fails after the last instance ended tells of
+/// one that no status shows yet.
+fn next_unshown(lives: &mut Vec<Life>, occurrence: &Occurrence<'_>) -> Option<usize> {
+    let of_post_start = occurrence.line.reason == EventReason::FailedPostStartHook
+        || occurrence.line.note == Note::FailedPostStartHook;
+    let last = lives.last()?;
+    let is_over = last
+        .instance
+        .finished()
+        .is_some_and(|finished| finished.is_before(occurrence.at));
+    if !of_post_start || !is_over {
+        return None;
+    }
+    lives.push(Life::unseen(last.instance.restart + 1));
+    Some(lives.len() - 1)
 }
 
 fn begun_by(life: &Life, at: Moment) -> bool {

@@ -83,6 +83,7 @@ impl Question<'_> {
         run.exit_code = exit_code;
         run.settled = instance.post_start_error
             || instance.has_ended()
+            || self.view.lives_after(self.container, self.life)
             || self.view.case.gone_at.is_some()
             || failed_at
                 .is_some_and(|at| self.view.reached(seconds_after(at.latest, SETTLE_SECONDS)));

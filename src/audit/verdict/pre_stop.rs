@@ -98,6 +98,8 @@ impl Delivery<'_> {
                 .push("the container had ended before the stop began".into());
         } else if let Some(failure) = self.kill.failure {
             self.failed(grace, failure, run);
+        } else if self.view.case.is_unseen {
+            self.open_or_unknown(true, run);
         } else if let Some(next) = self.life.kills.get(self.attempt + 1) {
             self.superseded(next, run);
         } else if let (Handler::Sleep, Some(seconds)) = (self.spec.handler, self.spec.sleep_seconds)

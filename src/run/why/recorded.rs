@@ -3,7 +3,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::super::replay::{replay, warnings};
+use super::super::replay::{listed_streams, replay, warnings};
 use super::{Told, WhyError, merged};
 use crate::audit::auditor::Settings;
 use crate::audit::observation::{Observation, PodSeen, Uid};
@@ -21,7 +21,11 @@ pub(super) fn tell(
     let mut recording = Recording::open(path)?;
     let mut onlooker = Onlooker::new(at, namespace, pod);
     let entries = std::iter::from_fn(|| onlooker.next(&mut recording));
-    let contents = replay(entries, Settings::default())?;
+    let settings = Settings {
+        streams: listed_streams(path)?,
+        ..Settings::default()
+    };
+    let contents = replay(entries, settings)?;
     let file = path.display().to_string();
     let namespaces: BTreeSet<&str> = onlooker
         .found

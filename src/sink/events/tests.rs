@@ -2,6 +2,7 @@ use super::*;
 use crate::api::fixture::{plain_incident, plain_workload, target};
 use crate::audit::observation::Uid;
 use crate::audit::words::IncidentType;
+use crate::leader::Term;
 use crate::sink::fake::{Failure, FakeApi};
 
 /// Tells all of these and waits until that is done.
@@ -19,7 +20,13 @@ async fn tell(
         queue_max: 100,
         ..EventSettings::default()
     };
-    let (queue, sink) = EventSink::new(api.client(), settings, snapshots, Arc::clone(&counters));
+    let (queue, sink) = EventSink::new(
+        api.client(),
+        Mandate::unlimited(),
+        settings,
+        snapshots,
+        Arc::clone(&counters),
+    );
     for (target, incident) in incidents {
         queue.offer("shop".into(), target, Box::new(incident));
     }
@@ -147,4 +154,96 @@ async fn a_pod_without_a_living_workload_is_told_of_itself() {
     let (_, _, event) = &api.writes()[0];
     assert_eq!(event["regarding"]["kind"], "Pod");
     assert!(event["related"].is_null());
+}
+
+/// A sink that follows at first; what is offered before is queued already.
+fn follower(
+    api: &FakeApi,
+    incidents: usize,
+) -> (
+    watch::Sender<Option<Term>>,
+    EventQueue,
+    Arc<EventCounters>,
+    EventSink,
+) {
+    let (terms, mandate) = watch::channel(None);
+    let counters = Arc::<EventCounters>::default();
+    let settings = EventSettings {
+        queue_max: 100,
+        ..EventSettings::default()
+    };
+    let snapshots = watch::channel(Arc::default()).1;
+    let mandate = Mandate::new(mandate);
+    let (queue, sink) = EventSink::new(
+        api.client(),
+        mandate,
+        settings,
+        snapshots,
+        Arc::clone(&counters),
+    );
+    for number in 0..incidents {
+        let name = format!("workload-{number}");
+        let incident = plain_incident(IncidentType::PreStopOverran);
+        let target = target("apps/v1", "Deployment", &name);
+        queue.offer("shop".into(), target, Box::new(incident));
+    }
+    (terms, queue, counters, sink)
+}
+
+fn term(seconds: u64) -> Option<Term> {
+    Some(Term {
+        deadline: Instant::now() + Duration::from_secs(seconds),
+        previous_renewed_at: None,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_tells_what_it_kept_once_it_leads() {
+    let api = FakeApi::default();
+    let (terms, _queue, counters, sink) = follower(&api, 3);
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(sink.run(cancel.clone()));
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    assert_eq!(api.writes().len(), 0);
+    terms.send_replace(term(10));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(counters.events(EventResult::Told), 3);
+    cancel.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_leaves_to_the_leader_what_is_old() {
+    let api = FakeApi::default();
+    let (terms, queue, counters, sink) = follower(&api, 3);
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(sink.run(cancel.clone()));
+    tokio::time::sleep(Duration::from_mins(11)).await;
+    let incident = plain_incident(IncidentType::PreStopOverran);
+    queue.offer("shop".into(), deployment(), Box::new(incident));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    terms.send_replace(term(10));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(counters.events(EventResult::LeftToLeader), 3);
+    assert_eq!(counters.events(EventResult::Told), 1);
+    cancel.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_the_end_of_a_term_cut_off_waits_for_the_next_term() {
+    let api = FakeApi::default();
+    api.fail([Failure::Hang]);
+    let (terms, _queue, counters, sink) = follower(&api, 1);
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(sink.run(cancel.clone()));
+    terms.send_replace(term(3));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(api.writes().len(), 1, "nothing is sent after the deadline");
+    assert_eq!(counters.events(EventResult::Told), 0);
+    terms.send_replace(term(10));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(counters.events(EventResult::Told), 1);
+    cancel.cancel();
+    running.await.unwrap();
 }

@@ -21,6 +21,8 @@ pub enum WriteResult {
     /// The API server refused the object, which is a defect of an installed definition or of this program.
     Invalid,
     TimedOut,
+    /// The term of this replica ended in between; the next leader writes it.
+    NotLeading,
     Failed,
 }
 
@@ -35,6 +37,7 @@ impl WriteResult {
         Self::Throttled,
         Self::Invalid,
         Self::TimedOut,
+        Self::NotLeading,
         Self::Failed,
     ];
 
@@ -51,6 +54,7 @@ impl WriteResult {
             Self::Throttled => "throttled",
             Self::Invalid => "invalid",
             Self::TimedOut => "timed_out",
+            Self::NotLeading => "not_leading",
             Self::Failed => "failed",
         }
     }

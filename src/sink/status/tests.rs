@@ -1,4 +1,5 @@
 mod bench;
+mod term;
 
 use bench::Bench;
 use http::{Method, StatusCode};

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::api::{FIELD_MANAGER, HookAudit, HookAuditStatus, TargetRef};
 use crate::audit::snapshot::Workload;
+use crate::leader::Mandate;
 use crate::sink::call::{Answer, CallError, call};
 
 use super::WriteResult;
@@ -23,6 +24,7 @@ const UNDECLARED: &str = "failed to create typed patch object";
 /// The API server, as far as one object is concerned.
 pub(super) struct Api {
     client: Client,
+    mandate: Mandate,
     call_timeout: Duration,
 }
 
@@ -50,9 +52,10 @@ struct Head {
 }
 
 impl Api {
-    pub(super) fn new(client: Client, call_timeout: Duration) -> Self {
+    pub(super) fn new(client: Client, mandate: Mandate, call_timeout: Duration) -> Self {
         Self {
             client,
+            mandate,
             call_timeout,
         }
     }
@@ -222,8 +225,11 @@ impl Api {
             seen: None,
         };
         let request = request.map_err(|error| failed(WriteResult::Invalid, error.to_string()))?;
-        match call(&self.client, request, self.call_timeout).await {
+        match call(&self.client, &self.mandate, request, self.call_timeout).await {
             Ok(answer) => Ok(answer),
+            Err(error @ CallError::NotLeading) => {
+                Err(failed(WriteResult::NotLeading, error.to_string()))
+            }
             Err(error @ CallError::TimedOut(_)) => {
                 Err(failed(WriteResult::TimedOut, error.to_string()))
             }

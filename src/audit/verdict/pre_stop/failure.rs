@@ -67,11 +67,14 @@ impl Delivery<'_> {
     }
 
     /// With whole-second stamps on both sides: the container went at or after the end of the grace.
+    /// Where no end was seen, that second is taken to be the last of a hook that overran.
     fn ended_at_limit(&self, limit: f64) -> bool {
-        self.life
-            .instance
-            .finished()
-            .is_some_and(|finished| finished.seconds_since(self.kill.at).1 >= limit)
+        self.view.case.is_unseen
+            || self
+                .life
+                .instance
+                .finished()
+                .is_some_and(|finished| finished.seconds_since(self.kill.at).1 >= limit)
     }
 
     fn failed_early(&self, failure: Moment, run: &mut Run) {
@@ -79,7 +82,10 @@ impl Delivery<'_> {
         run.confidence = Some(Confidence::Inferred);
         run.reason = Some(Reason::Unspecified);
         let Some(ended) = self.life.instance.ended else {
-            run.settled = self.end_cannot_come() && self.view.absence_settled(None);
+            let was_followed = self.view.lives_after(self.container, self.life);
+            run.settled = self.view.case.is_unseen
+                || was_followed
+                || self.end_cannot_come() && self.view.absence_settled(None);
             return;
         };
         run.settled = true;

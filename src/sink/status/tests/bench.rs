@@ -24,11 +24,16 @@ impl Bench {
     }
 
     pub(super) fn start_against(api: FakeApi, settings: StatusSettings) -> Self {
+        Self::start_with(api, Mandate::unlimited(), settings)
+    }
+
+    pub(super) fn start_with(api: FakeApi, mandate: Mandate, settings: StatusSettings) -> Self {
         let (snapshots, receiver) = watch::channel(Arc::default());
         let (reports, counters) = (Reports::default(), Arc::<StatusCounters>::default());
         let cancel = CancellationToken::new();
         let writer = StatusWriter::new(
             api.client(),
+            mandate,
             settings,
             receiver,
             reports.clone(),

@@ -1,0 +1,142 @@
+//! Whether this replica may write, and how it lets go.
+
+use kube::{Client, Config};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::error::RunError;
+use super::preflight;
+use crate::config::{Cluster, Election, OperateConfig, TakesPart};
+use crate::leader::{ElectionSettings, Elector, Mandate};
+use crate::sink::metrics::{Leadership, Renderer};
+
+/// Where the kubelet tells a pod its namespace.
+const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+/// Where `config/default` installs.
+const NAMESPACE_OF_MANIFESTS: &str = "hookaudit-system";
+
+/// The election, if there is one, as long as it runs.
+pub(super) struct Lead {
+    pub(super) mandate: Mandate,
+    release: CancellationToken,
+    candidate: Option<Elector>,
+    standing: Option<Standing>,
+}
+
+struct Standing {
+    elector: JoinHandle<()>,
+    renderer: Renderer,
+    telling: JoinHandle<()>,
+}
+
+impl Lead {
+    /// Makes sure that an election can be had, if one is wanted.
+    pub(super) async fn prepare(
+        config: &OperateConfig,
+        identity: &str,
+        configuration: Config,
+    ) -> Result<Self, RunError> {
+        // Its calls do not wait behind those of others.
+        let client = preflight::client(configuration)?;
+        let election = &config.election;
+        let namespace = namespace(election, &config.cluster, &client).await?;
+        let (mandate, candidate) = match namespace {
+            None => (Mandate::unlimited(), None),
+            Some(namespace) => {
+                preflight::check_lease(&client, &namespace, &election.name).await?;
+                let settings = ElectionSettings {
+                    namespace,
+                    name: election.name.clone(),
+                    identity: identity.to_owned(),
+                    timing: election.timing,
+                };
+                let (mandate, elector) = Elector::new(client, settings);
+                (mandate, Some(elector))
+            }
+        };
+        Ok(Self {
+            mandate,
+            release: CancellationToken::new(),
+            candidate,
+            standing: None,
+        })
+    }
+
+    /// Stands for election, and lets the metrics tell who leads.
+    pub(super) fn stand(&mut self, renderer: &Renderer) {
+        if let Some(elector) = self.candidate.take() {
+            self.standing = Some(Standing {
+                elector: tokio::spawn(elector.run(self.release.clone())),
+                renderer: renderer.clone(),
+                telling: tokio::spawn(tell(self.mandate.clone(), renderer.clone())),
+            });
+        }
+    }
+
+    /// Gives the Lease up. To be called when every writer has ended.
+    pub(super) async fn release(self) {
+        let Some(standing) = self.standing else {
+            return;
+        };
+        standing.telling.abort();
+        // One that was aborted says so.
+        let _aborted = standing.telling.await;
+        // The next leader exports the workload families from now on.
+        standing.renderer.set_leadership(Leadership::Follower);
+        self.release.cancel();
+        // It ends by itself, and a panic of it was already told.
+        let _ended = standing.elector.await;
+    }
+}
+
+async fn tell(mut mandate: Mandate, renderer: Renderer) {
+    loop {
+        let term = mandate.term();
+        let Some(term) = term else {
+            renderer.set_leadership(Leadership::Follower);
+            mandate.changed().await;
+            continue;
+        };
+        renderer.set_leadership(Leadership::Leader);
+        tokio::select! {
+            () = mandate.changed() => {}
+            () = tokio::time::sleep_until(term.deadline) => {}
+        }
+    }
+}
+
+/// Where the Lease is; `None` where nobody stands for election.
+async fn namespace(
+    election: &Election,
+    cluster: &Cluster,
+    client: &Client,
+) -> Result<Option<String>, RunError> {
+    if election.takes_part == TakesPart::Never {
+        return Ok(None);
+    }
+    let own = own_namespace(cluster);
+    let in_pod = own.is_some();
+    let named = election.namespace.clone().or(own);
+    let namespace = named.unwrap_or_else(|| NAMESPACE_OF_MANIFESTS.to_owned());
+    if preflight::has_namespace(client, &namespace).await {
+        return Ok(Some(namespace));
+    }
+    if in_pod || election.takes_part == TakesPart::Always {
+        return Err(RunError::NoElectionNamespace { namespace });
+    }
+    tracing::info!(
+        "no leader election, because there is no namespace {namespace}: this is to be the only hookaudit that writes; \
+         else name a namespace by --leader-election-namespace"
+    );
+    Ok(None)
+}
+
+/// The namespace of the pod that this is, if it is one and runs for its own cluster.
+fn own_namespace(cluster: &Cluster) -> Option<String> {
+    if cluster.kubeconfig.is_some() || cluster.context.is_some() {
+        return None;
+    }
+    let namespace = std::fs::read_to_string(NAMESPACE_FILE).ok()?;
+    let namespace = namespace.trim();
+    (!namespace.is_empty()).then(|| namespace.to_owned())
+}
