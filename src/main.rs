@@ -115,10 +115,12 @@ fn to_stderr(text: &str) {
 }
 
 fn start_log(log: Log) {
-    // kube logs whole answers that it cannot decode, which may hold secrets.
-    let targets = Targets::new()
-        .with_default(log.level)
-        .with_target("kube_client", LevelFilter::OFF);
+    // kube quotes answers that it cannot decode, which may hold secrets, and the watches tell of their
+    // failures themselves.
+    let targets = Targets::new().with_default(log.level).with_targets([
+        ("kube_client", LevelFilter::OFF),
+        ("kube_runtime", LevelFilter::OFF),
+    ]);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(wants_colour(&io::stderr()));

@@ -174,7 +174,8 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
         recorder,
         conclusions: Some(sinks.conclusions(snapshots, health)),
     };
-    let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
+    let found = std::mem::take(&mut lead.found);
+    let result = operate::run(auditor, found, seen, answers, outlets, cancel.clone()).await;
     cancel.cancel();
     all_ended(sinks.writers, WRITERS_END_WITHIN).await;
     lead.release().await;
@@ -324,7 +325,7 @@ async fn recorder(config: RecordConfig) -> Result<(), RunError> {
         recorder,
         conclusions: None,
     };
-    let result = operate::run(auditor, seen, answers, outlets, cancel.clone()).await;
+    let result = operate::run(auditor, Vec::new(), seen, answers, outlets, cancel.clone()).await;
     cancel.cancel();
     end(tasks, handles).await;
     result

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::audit::base::{Base, BaseCondition};
-use crate::audit::observation::{HookSpec, Resource};
+use crate::audit::observation::{HookSpec, Resource, Uid};
 use crate::audit::record::{Gap, GapReason, Incident};
 use crate::audit::snapshot::{HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
@@ -12,20 +12,25 @@ use crate::audit::words::{
     Reason, Recovery, TerminationResult,
 };
 
-use super::HookAudit;
 use super::account::unpack;
 use super::packed::{unpack_amendments, unpack_histogram};
 use super::status::{ConditionStatus, GapStatus, HookStatus, StreakStatus, TerminationsStatus};
+use super::{HookAudit, HookAuditStatus};
 
 /// Reads a `HookAudit` back. Times are whole seconds, lists as bounded as the status is. A status that
 /// does not say what of its tallies is counted is nothing to go on from.
 #[must_use]
 pub fn base(audit: &HookAudit) -> Option<Base> {
-    let status = audit.status.as_ref()?;
+    base_of(audit.status.as_ref()?, audit.owner_uids().next())
+}
+
+/// The same of a status by itself.
+#[must_use]
+pub fn base_of(status: &HookAuditStatus, owner_uid: Option<Uid>) -> Option<Base> {
     let account = unpack(status.account.as_ref()?);
     let observation = status.observation.as_ref();
     Some(Base {
-        owner_uid: audit.owner_uids().next(),
+        owner_uid,
         since: observation.map(|observation| observation.since.0),
         grace_seconds: status.termination_grace_period_seconds,
         hooks: status.hooks.iter().filter_map(hook).collect(),

@@ -4,7 +4,7 @@
 //! - `tally`: what was counted of a pod. `accounts`: what a status says of that. `rebase`: a ledger made
 //!   again from a status, whoever wrote it. `resume`: what happened while nothing watched.
 //! - `pods`: what a pod's own stream does to the roster and to cases.
-//! - `events`: which case an Event belongs to, and which wait for theirs.
+//! - `events`: which case an Event belongs to. `early`: those that wait for theirs.
 //! - `cases`: a case judged, settled, amended, closed.
 //! - `reports`: what `HookAudit`s on the API tell.
 //! - `ledgers`: what stays per workload, and the snapshot of it.
@@ -12,6 +12,7 @@
 mod accounts;
 mod attribution;
 mod cases;
+mod early;
 mod events;
 mod ledgers;
 mod pods;
@@ -33,7 +34,7 @@ use super::gap::Gaps;
 use super::moment::{seconds, seconds_after};
 use super::nodes::Nodes;
 use super::observation::{
-    EventReason, EventSeen, Note, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
+    EventReason, EventSeen, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
 };
 use super::owners::{Owners, WorkloadId};
 use super::record::{Gap, Incident, PodReport, WorkloadRef};
@@ -41,7 +42,7 @@ use super::roster::Roster;
 use super::snapshot::{Snapshot, Workload};
 use super::verdict::SETTLE_SECONDS;
 use cases::Open;
-use events::Early;
+use early::EarlyEvents;
 use ledgers::Ledgers;
 use pods::Resting;
 use rebase::Closed;
@@ -111,10 +112,9 @@ pub struct Auditor {
     relisting: BTreeMap<EventReason, u32>,
     /// Pods whose newest Events no mark tells of yet.
     held: BTreeSet<Uid>,
-    early: BTreeMap<Uid, Early>,
-    early_count: usize,
-    /// A static pod's Events carry the uid of its manifest.
-    mirrors: BTreeMap<Uid, Uid>,
+    early: EarlyEvents,
+    /// A static pod's Events carry the uid of its manifest, in the namespace of its mirror.
+    mirrors: BTreeMap<(Box<str>, Uid), Uid>,
     ledgers: Ledgers,
     /// Pods whose ReplicaSet or Job was not seen yet, and until when they wait.
     pending: BTreeMap<Uid, (Timestamp, Box<PodSeen>)>,
@@ -134,13 +134,16 @@ pub struct Auditor {
 }
 
 /// What a timer fires for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Case(Uid),
-    Early(Uid),
+    /// Events of this namespace about this pod waited long enough.
+    Early(Box<str>, Uid),
     /// A pod's owner was not seen in time.
     Pending(Uid),
     Ledger(WorkloadId),
+    /// Many pods of it start or stop: they are weighed together.
+    Active(WorkloadId),
 }
 
 /// What the core counts about its own work.
@@ -176,8 +179,7 @@ impl Auditor {
             closed: Closed::default(),
             relisting: BTreeMap::new(),
             held: BTreeSet::new(),
-            early: BTreeMap::new(),
-            early_count: 0,
+            early: EarlyEvents::default(),
             mirrors: BTreeMap::new(),
             ledgers: Ledgers::default(),
             pending: BTreeMap::new(),
@@ -241,15 +243,18 @@ impl Auditor {
 
     /// Fires every deadline due by `now`.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        while let Some((due, timer)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
-            self.timers.remove(&(due, timer));
+        while self.timers.first().is_some_and(|(due, _)| *due <= now) {
+            let Some((due, timer)) = self.timers.pop_first() else {
+                break;
+            };
             self.ledgers.outdate();
             self.now = self.now.max(due);
             match timer {
                 Timer::Case(uid) => self.touch(uid),
-                Timer::Early(uid) => self.early_expired(uid),
+                Timer::Early(namespace, uid) => self.early_expired(&namespace, uid),
                 Timer::Pending(uid) => self.attribute_now(uid),
                 Timer::Ledger(id) => self.ledger_timeout(id),
+                Timer::Active(id) => self.weigh_active(id),
             }
         }
         self.now = self.now.max(now);
@@ -368,21 +373,6 @@ impl Auditor {
             .collect();
         for uid in uids {
             self.touch(uid);
-        }
-    }
-
-    fn node_event(&mut self, name: &str, event: &EventSeen) {
-        let at = event
-            .named_at
-            .filter(|_| event.count == 1)
-            .or(event.last_at)
-            .or(event.first_at);
-        let Some(at) = at else { return };
-        let starts = event.reason == EventReason::Starting && event.note == Note::StartingKubelet;
-        if starts && event.from_kubelet && self.nodes.kubelet_started(name, at) {
-            self.touch_node(name);
-        } else if event.reason == EventReason::Shutdown {
-            self.nodes.shutdown(name, at);
         }
     }
 }

@@ -121,14 +121,22 @@ pub struct DeletionFact {
 /// Why an Event cannot be what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
+    /// It stands in another namespace, or is about a pod of another name.
+    OtherPod,
     NoSuchContainer,
     NoSuchHook,
     OtherNode,
     BeforePod,
+    NotYet,
 }
+
+/// Deletion deadlines kept of one pod.
+const DELETIONS_KEPT: usize = 16;
 
 /// How far an Event's stamp may lie before the pod's creation: two clocks are compared.
 const CLOCK_TOLERANCE_SECONDS: i64 = 120;
+/// How far a node's clock may be ahead of ours; further than that the cluster's certificates fail too.
+pub const AHEAD_SECONDS: i64 = 3600;
 
 impl Case {
     #[must_use]
@@ -241,6 +249,10 @@ impl Case {
             .last()
             .map(|known| (known.deadline, known.grace_seconds));
         if latest != Some((deletion.deadline, deletion.grace_seconds)) {
+            // The first and the latest matter; one who deletes a pod over and over shortens its grace each time.
+            if self.stop.deletions.len() == DELETIONS_KEPT {
+                self.stop.deletions.remove(1);
+            }
             self.stop.deletions.push(DeletionFact {
                 deadline: deletion.deadline,
                 grace_seconds: deletion.grace_seconds,
@@ -258,6 +270,14 @@ impl Case {
                 self.stop.zeroed_while_running = true;
             }
         }
+    }
+
+    /// Its latest status shows fewer restarts of a container than one before.
+    #[must_use]
+    pub fn went_back(&self) -> bool {
+        self.containers
+            .iter()
+            .any(|container| container.instances.went_back)
     }
 
     /// The runs of these instances were told before; per container, its last restart then.
@@ -283,16 +303,29 @@ impl Case {
     /// counted before the case was opened.
     ///
     /// # Errors
-    /// The Event names a container or hook that the pod does not have, another node, or a time before the pod.
+    /// The Event names another pod, a container or hook that the pod does not have, another node, or a time at
+    /// which it cannot have been.
     pub fn absorb_event(
         &mut self,
+        now: Timestamp,
         event: &EventSeen,
         resumed: Option<&Resumed>,
     ) -> Result<Absorbed, Refusal> {
-        let Subject::Pod { container, .. } = &event.subject else {
+        let Subject::Pod {
+            namespace,
+            name,
+            container,
+            ..
+        } = &event.subject
+        else {
             return Ok(Absorbed::Repeated);
         };
-        self.fits(event)?;
+        // Who may create Events in one namespace must not move anything in another.
+        let own = event.namespace == self.namespace && *namespace == self.namespace;
+        if !own || *name != self.name {
+            return Err(Refusal::OtherPod);
+        }
+        self.fits(now, event)?;
         if event.from_kubelet
             && let Some((created_at, named_at)) = event.created_at.zip(event.named_at)
         {
@@ -326,18 +359,30 @@ impl Case {
         }
     }
 
-    fn fits(&self, event: &EventSeen) -> Result<(), Refusal> {
+    fn fits(&self, now: Timestamp, event: &EventSeen) -> Result<(), Refusal> {
         if event.from_kubelet
             && let (Some(host), Some(node)) = (&event.host, &self.node)
             && host != node
         {
             return Err(Refusal::OtherNode);
         }
-        let stamped = event.last_at.or(event.named_at);
-        if let (Some(stamped), Some(created_at)) = (stamped, self.created_at)
-            && stamped < seconds_after(created_at, -CLOCK_TOLERANCE_SECONDS)
-        {
-            return Err(Refusal::BeforePod);
+        let latest = event.last_at.or(event.named_at);
+        let stamps = [latest, event.named_at, event.first_at, event.created_at];
+        // The mirror of a static pod is made after the pod, and made again when somebody deletes it.
+        let bound = if self.is_static {
+            &stamps[..1]
+        } else {
+            &stamps
+        };
+        if let Some(created_at) = self.created_at {
+            let from = seconds_after(created_at, -CLOCK_TOLERANCE_SECONDS);
+            if bound.iter().flatten().any(|stamp| *stamp < from) {
+                return Err(Refusal::BeforePod);
+            }
+        }
+        let until = seconds_after(now, AHEAD_SECONDS);
+        if stamps.into_iter().flatten().any(|stamp| stamp > until) {
+            return Err(Refusal::NotYet);
         }
         Ok(())
     }

@@ -10,6 +10,9 @@ use super::observation::{NodeReady, NodeSeen};
 /// Kubelet starts kept per node; older ones touch no open case.
 const STARTS_KEPT: usize = 32;
 
+/// Nodes kept after they are gone; a cluster that grows and shrinks never uses a name again.
+const GONE_KEPT: usize = 1_000;
+
 /// A graceful node shutdown ends all pods within its configured period, minutes at most.
 const SHUTDOWN_SECONDS: i64 = 600;
 
@@ -39,6 +42,7 @@ pub enum NodeTrouble {
 #[derive(Debug, Default)]
 pub struct Nodes {
     nodes: BTreeMap<Box<str>, Node>,
+    gone: VecDeque<Box<str>>,
     /// The nodes were listed, so that a missing one is gone.
     listed: bool,
 }
@@ -63,14 +67,29 @@ impl Nodes {
     }
 
     pub fn forget(&mut self, now: Timestamp, name: &str) {
-        if let Some(node) = self.nodes.get_mut(name) {
-            node.present = false;
-            node.last_absence = Some((now, None));
+        let Some(node) = self.nodes.get_mut(name) else {
+            return;
+        };
+        node.present = false;
+        node.last_absence = Some((now, None));
+        self.gone.push_back(name.into());
+        if self.gone.len() > GONE_KEPT
+            && let Some(oldest) = self.gone.pop_front()
+            && self.nodes.get(&oldest).is_some_and(|node| !node.present)
+            && !self.gone.contains(&oldest)
+        {
+            self.nodes.remove(&oldest);
         }
     }
 
     pub fn listed(&mut self) {
         self.listed = true;
+    }
+
+    /// Whether a node of this name is there, or was; before the first list it may be.
+    #[must_use]
+    pub fn may_exist(&self, name: &str) -> bool {
+        !self.listed || self.nodes.contains_key(name)
     }
 
     /// Takes a Node Event `Starting kubelet.`; true if it was not known.

@@ -8,9 +8,11 @@
 //! - `termination`: how did the pod end? `cause`: what took the time?
 //! - `skew`: how far do the clocks of the node and the API server differ?
 //! - `holding`: what holds the pod now?
+//! - `disproved`: what do Events tell that the pod's own status shows not to be so?
 
 pub mod align;
 mod cause;
+mod disproved;
 mod evidence;
 mod grace;
 mod holding;
@@ -29,6 +31,7 @@ use super::case::{Case, ContainerCase};
 use super::gap::Gaps;
 use super::moment::{Moment, seconds_after};
 use super::nodes::Nodes;
+use super::observation::EventReason;
 use super::record::{Run, Termination};
 use super::snapshot::Active;
 use super::words::Trigger;
@@ -63,19 +66,24 @@ pub struct Judgement {
     pub active: Vec<Active>,
     /// When a verdict may change by time alone.
     pub next: Option<Timestamp>,
+    /// Events taken in that turned out not to be so.
+    pub refused: Vec<EventReason>,
 }
 
 /// Judges a case.
 #[must_use]
 pub fn judge(case: &Case, world: World<'_>, now: Timestamp) -> Judgement {
-    let lives = case.containers.iter().map(align::lives).collect();
-    let view = View {
+    let mut refused = Vec::new();
+    let joined = |container| align::lives(container, &mut refused);
+    let lives = case.containers.iter().map(joined).collect();
+    let mut view = View {
         case,
         world,
         now,
         lives,
         next: Cell::new(None),
     };
+    refused.extend(disproved::take_out(&mut view));
     let mut runs = Vec::new();
     for place in 0..case.containers.len() {
         post_start::judge(&view, place, &mut runs);
@@ -92,6 +100,7 @@ pub fn judge(case: &Case, world: World<'_>, now: Timestamp) -> Judgement {
         termination,
         active,
         next: view.next.get(),
+        refused,
     }
 }
 

@@ -40,7 +40,8 @@ pub(super) const fn shape_of(resource: Resource) -> Shape {
         Resource::Nodes => NODE,
         Resource::Namespaces => NAMESPACE,
         Resource::HookAudits => HOOK_AUDIT,
-        Resource::ReplicaSets | Resource::Jobs | Resource::Leases => METADATA_ONLY,
+        Resource::ReplicaSets | Resource::Jobs => METADATA_ONLY,
+        Resource::Leases => LEASE,
     })
 }
 
@@ -315,6 +316,13 @@ const NODE: &[(&str, Shape)] = &[
             },
         )]),
     ),
+];
+
+const LEASE: &[(&str, Shape)] = &[
+    ("apiVersion", Shape::Text),
+    ("kind", Shape::Text),
+    ("metadata", METADATA),
+    ("spec", Shape::Record(&[("renewTime", TIME)])),
 ];
 
 const NAMESPACE: &[(&str, Shape)] = &[

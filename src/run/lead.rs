@@ -1,14 +1,20 @@
 //! Whether this replica may write, and how it lets go.
 
+use std::sync::Arc;
+
 use kube::{Client, Config};
+use serde_json::value::RawValue;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::error::RunError;
 use super::preflight;
+use crate::audit::observation::{Resource, Stream};
 use crate::config::{Cluster, Election, OperateConfig, TakesPart};
 use crate::leader::{ElectionSettings, Elector, Mandate};
-use crate::sink::metrics::{Leadership, Renderer};
+use crate::sink::metrics::Renderer;
+use crate::source::translate::{Presence, Translator};
+use crate::source::{Change, Seen, watch as source};
 
 /// Where the kubelet tells a pod its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -18,6 +24,8 @@ const NAMESPACE_OF_MANIFESTS: &str = "hookaudit-system";
 /// The election, if there is one, as long as it runs.
 pub(super) struct Lead {
     pub(super) mandate: Mandate,
+    /// The Lease as it was found: who led before, or leads now, renewed it last then.
+    pub(super) found: Vec<Seen>,
     release: CancellationToken,
     candidate: Option<Elector>,
     standing: Option<Standing>,
@@ -26,7 +34,6 @@ pub(super) struct Lead {
 struct Standing {
     elector: JoinHandle<()>,
     renderer: Renderer,
-    telling: JoinHandle<()>,
 }
 
 impl Lead {
@@ -40,10 +47,12 @@ impl Lead {
         let client = preflight::client(configuration)?;
         let election = &config.election;
         let namespace = namespace(election, &config.cluster, &client).await?;
+        let mut found = Vec::new();
         let (mandate, candidate) = match namespace {
             None => (Mandate::unlimited(), None),
             Some(namespace) => {
                 preflight::check_lease(&client, &namespace, &election.name).await?;
+                found = lease(&client, &namespace, &election.name).await;
                 let settings = ElectionSettings {
                     namespace,
                     name: election.name.clone(),
@@ -56,6 +65,7 @@ impl Lead {
         };
         Ok(Self {
             mandate,
+            found,
             release: CancellationToken::new(),
             candidate,
             standing: None,
@@ -65,10 +75,10 @@ impl Lead {
     /// Stands for election, and lets the metrics tell who leads.
     pub(super) fn stand(&mut self, renderer: &Renderer) {
         if let Some(elector) = self.candidate.take() {
+            renderer.stand(self.mandate.clone());
             self.standing = Some(Standing {
                 elector: tokio::spawn(elector.run(self.release.clone())),
                 renderer: renderer.clone(),
-                telling: tokio::spawn(tell(self.mandate.clone(), renderer.clone())),
             });
         }
     }
@@ -78,30 +88,11 @@ impl Lead {
         let Some(standing) = self.standing else {
             return;
         };
-        standing.telling.abort();
-        // One that was aborted says so.
-        let _aborted = standing.telling.await;
         // The next leader exports the workload families from now on.
-        standing.renderer.set_leadership(Leadership::Follower);
+        standing.renderer.resign();
         self.release.cancel();
         // It ends by itself, and a panic of it was already told.
         let _ended = standing.elector.await;
-    }
-}
-
-async fn tell(mut mandate: Mandate, renderer: Renderer) {
-    loop {
-        let term = mandate.term();
-        let Some(term) = term else {
-            renderer.set_leadership(Leadership::Follower);
-            mandate.changed().await;
-            continue;
-        };
-        renderer.set_leadership(Leadership::Leader);
-        tokio::select! {
-            () = mandate.changed() => {}
-            () = tokio::time::sleep_until(term.deadline) => {}
-        }
     }
 }
 
@@ -139,4 +130,34 @@ fn own_namespace(cluster: &Cluster) -> Option<String> {
     let namespace = std::fs::read_to_string(NAMESPACE_FILE).ok()?;
     let namespace = namespace.trim();
     (!namespace.is_empty()).then(|| namespace.to_owned())
+}
+
+/// The Lease as an observation like any other. Where it cannot be had nothing is known of who led before.
+async fn lease(client: &Client, namespace: &str, name: &str) -> Vec<Seen> {
+    let json = match source::json(client, Resource::Leases, namespace, name).await {
+        Ok(json) => json,
+        Err(failure) => {
+            tracing::warn!(
+                "the lease {namespace}/{name} cannot be read: {}",
+                failure.label()
+            );
+            None
+        }
+    };
+    let Some(json) = json else {
+        return Vec::new();
+    };
+    let stream = Arc::new(Stream {
+        resource: Resource::Leases,
+        selector: None,
+    });
+    let translation = Translator::default().object(Resource::Leases, Presence::Present, &json);
+    let mut raw = RawValue::from_string(json).ok();
+    let seen = |observation| Seen {
+        stream: Arc::clone(&stream),
+        change: Change::Added,
+        raw: raw.take(),
+        observation,
+    };
+    translation.into_observations().map(seen).collect()
 }

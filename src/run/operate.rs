@@ -88,14 +88,18 @@ pub(super) fn look_ups(
     (sender, answers)
 }
 
-/// Runs until cancelled, then closes the recording.
+/// Runs until cancelled, then closes the recording. What was `found` before comes first.
 pub(super) async fn run(
     mut auditor: Auditor,
+    found: Vec<Seen>,
     mut seen: mpsc::Receiver<Seen>,
     mut answers: mpsc::Receiver<Seen>,
     mut outlets: Outlets,
     cancel: CancellationToken,
 ) -> Result<(), RunError> {
+    for found in found {
+        outlets.hand_in(&mut auditor, found)?;
+    }
     let mut publish_at: Option<Instant> = None;
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     loop {

@@ -18,6 +18,7 @@ use prometheus::Registry;
 
 use crate::api::HookAudit;
 use crate::audit::snapshot::Snapshot;
+use crate::leader::Mandate;
 use crate::sink::events::EventCounters;
 use crate::sink::status::StatusCounters;
 
@@ -77,7 +78,8 @@ struct Shared {
 struct State {
     shown: Shown,
     gaps: own::Gaps,
-    leadership: Option<Leadership>,
+    mandate: Option<Mandate>,
+    has_resigned: bool,
 }
 
 impl Renderer {
@@ -117,9 +119,15 @@ impl Renderer {
         self.shared.state().shown.continue_from(audit);
     }
 
-    /// Until it is told, `leader_election_master_status` is left out and everything else exported.
-    pub fn set_leadership(&self, leadership: Leadership) {
-        self.shared.state().leadership = Some(leadership);
+    /// Exports the workload families only while this mandate lasts, asked at each exposition. Until it is told,
+    /// `leader_election_master_status` is left out and everything else exported.
+    pub fn stand(&self, mandate: Mandate) {
+        self.shared.state().mandate = Some(mandate);
+    }
+
+    /// Exports no workload family any longer, although the mandate may last: another replica is about to.
+    pub fn resign(&self) {
+        self.shared.state().has_resigned = true;
     }
 
     /// The exposition of a snapshot, made as it is read.
@@ -131,6 +139,17 @@ impl Renderer {
         format: Format,
     ) -> Exposition {
         Exposition::new(Arc::clone(&self.shared), snapshot, now, format)
+    }
+}
+
+impl State {
+    fn leadership(&self) -> Option<Leadership> {
+        let leads = self.mandate.as_ref()?.term().is_some() && !self.has_resigned;
+        Some(if leads {
+            Leadership::Leader
+        } else {
+            Leadership::Follower
+        })
     }
 }
 

@@ -27,7 +27,8 @@ use write::{Api, Refused, Written};
 /// Workloads handled between two looks at what else there is to do.
 const CHUNK: usize = 256;
 const INVALID_DELAY: Duration = Duration::from_mins(15);
-const FORBIDDEN_DELAY: Duration = Duration::from_mins(5);
+/// An API server that has just started, or rights that have just come back, refuse for a moment.
+const FORBIDDEN_DELAY_MAX: Duration = Duration::from_mins(1);
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
 const FAILURE_DELAY_MAX: Duration = Duration::from_mins(1);
 const CONFLICT_DELAY: Duration = Duration::from_millis(100);
@@ -229,7 +230,7 @@ impl StatusWriter {
         let now = Instant::now();
         let (delay, delay_max) = match refused.result {
             WriteResult::Conflict => (CONFLICT_DELAY, FAILURE_DELAY_MAX),
-            WriteResult::Forbidden => (FORBIDDEN_DELAY, FORBIDDEN_DELAY),
+            WriteResult::Forbidden => (FAILURE_DELAY, FORBIDDEN_DELAY_MAX),
             WriteResult::Invalid => (INVALID_DELAY, INVALID_DELAY),
             _ => (FAILURE_DELAY, FAILURE_DELAY_MAX),
         };

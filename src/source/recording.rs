@@ -16,6 +16,9 @@ use super::Change;
 use super::translate::{Presence, Translator};
 use crate::audit::observation::{Observation, Resource, Stream};
 
+/// Characters shown of a version that is not known.
+const VERSION_SHOWN: usize = 64;
+
 /// The first line's `recording` of the version that is read and written here.
 pub const VERSION: &str = "hookaudit.io/v1";
 
@@ -198,7 +201,7 @@ impl Recording {
         if first.recording != VERSION {
             return Err(RecordingError::Version {
                 path: path(),
-                version: first.recording,
+                version: first.recording.chars().take(VERSION_SHOWN).collect(),
             });
         }
         self.header = first.header;

@@ -3,15 +3,21 @@
 mod event;
 mod pod;
 
-use crate::api::{HookAudit, base};
+use serde::Deserialize;
+
+use crate::api::{HookAuditStatus, base_of};
 use crate::audit::observation::{
     ControllerRef, NodeReady, NodeSeen, Observation, OwnerSeen, ReportSeen, Resource, Thresholds,
+    Uid,
 };
 use crate::redact::{DigestKey, Redactor};
 
 use super::wire::{
     self, ConditionStatus, ConditionType, Field, List, Metadata, Object, Record, TaintKey,
 };
+
+/// A group of 253 characters, a slash, and a version of 63.
+const NAME_MAX_BYTES: usize = 317;
 
 /// Whether an object is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,15 +45,18 @@ impl Translation {
             .chain(self.defects.into_iter().map(defect))
     }
 
-    /// What the status of a `HookAudit` tells, which is decoded whole.
+    /// What the status of a `HookAudit` tells, which is decoded whole, and nothing else of it.
     #[must_use]
     pub fn with_status(mut self, json: &str) -> Self {
         if let Some(Observation::Report(report)) = &mut self.observation {
             // What a redaction leaves has the types of the definition, whoever wrote it.
             let redacted = serde_json::from_str(json)
                 .map(|object| Redactor::default().object(Resource::HookAudits, &object));
-            match redacted.and_then(serde_json::from_value::<HookAudit>) {
-                Ok(audit) => report.base = base(&audit).map(Box::new),
+            match redacted.and_then(serde_json::from_value::<Reported>) {
+                Ok(Reported { status }) => {
+                    let told = status.and_then(|status| base_of(&status, first_owner(json)));
+                    report.base = told.map(Box::new);
+                }
                 Err(_) => self.defects.push("status"),
             }
         }
@@ -70,6 +79,22 @@ impl Translation {
     }
 }
 
+/// The part of a `HookAudit` that is the operator's own.
+#[derive(Deserialize)]
+struct Reported {
+    status: Option<HookAuditStatus>,
+}
+
+fn first_owner(json: &str) -> Option<Uid> {
+    let report: wire::HookAudit = decode(json)?;
+    let owners = report.metadata.value.owner_references.get()?;
+    let mut uids = owners
+        .items
+        .iter()
+        .filter_map(|owner| owner.value.uid.get());
+    uids.next().copied()
+}
+
 /// Translates with one key for the digests of commands.
 #[derive(Debug, Clone, Default)]
 pub struct Translator {
@@ -82,7 +107,7 @@ impl Translator {
         Self { key }
     }
 
-    /// Decodes and translates one object of a watched resource; a Lease tells nothing.
+    /// Decodes and translates one object.
     #[must_use]
     pub fn object(&self, resource: Resource, presence: Presence, json: &str) -> Translation {
         let decoded = match resource {
@@ -97,7 +122,7 @@ impl Translator {
             Resource::HookAudits => {
                 decode(json).map(|report| self.report(&report, presence).with_status(json))
             }
-            Resource::Leases => Some(Translation::nothing(resource)),
+            Resource::Leases => decode(json).map(|lease| Self::lease(&lease)),
         };
         decoded.unwrap_or_else(|| Translation::unusable(resource, "object"))
     }
@@ -143,7 +168,7 @@ impl Translator {
     pub fn namespace(&self, namespace: &wire::Namespace, presence: Presence) -> Translation {
         let mut reading = Reading::default();
         let metadata = reading.record(&namespace.metadata, "metadata");
-        let name = reading.required(&metadata.name, "metadata.name");
+        let name = reading.name(&metadata.name, "metadata.name");
         let status = reading.record(&namespace.status, "status");
         let phase = reading.value(&status.phase, "status.phase");
         let terminating = phase.is_some_and(|phase| phase.as_ref() == "Terminating");
@@ -175,6 +200,15 @@ impl Translator {
         )
     }
 
+    /// Of the election only the time of its last renewal matters to what was seen.
+    fn lease(lease: &wire::Lease) -> Translation {
+        let mut reading = Reading::default();
+        let spec = reading.record(&lease.spec, "spec");
+        let renewed_at = reading.copied(&spec.renew_time, "spec.renewTime");
+        let leader = renewed_at.map(|renewed_at| Observation::Leader { renewed_at });
+        reading.translation(Resource::Leases, leader)
+    }
+
     #[must_use]
     pub fn report(&self, report: &wire::HookAudit, presence: Presence) -> Translation {
         let mut reading = Reading::default();
@@ -184,8 +218,8 @@ impl Translator {
             }
             Presence::Gone => {
                 let metadata = reading.record(&report.metadata, "metadata");
-                let namespace = reading.required(&metadata.namespace, "metadata.namespace");
-                let name = reading.required(&metadata.name, "metadata.name");
+                let namespace = reading.name(&metadata.namespace, "metadata.namespace");
+                let name = reading.name(&metadata.name, "metadata.name");
                 namespace
                     .zip(name)
                     .map(|(namespace, name)| Observation::ReportGone { namespace, name })
@@ -198,6 +232,11 @@ impl Translator {
 fn decode<T: Object>(json: &str) -> Option<T> {
     let record: Record<T> = serde_json::from_str(json).ok()?;
     (!record.is_wrong).then_some(record.value)
+}
+
+/// Whether a text can name an object, or a kind of them: it is shown to people and kept.
+fn is_name(text: &str) -> bool {
+    (1..=NAME_MAX_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Reads fields and notes those that could not be read.
@@ -223,6 +262,25 @@ impl Reading {
             self.defects.push(name);
         }
         field.get().cloned()
+    }
+
+    /// A name as the API validates those of objects; an owner's or an Event's subject can be anything.
+    fn name(&mut self, field: &Field<Box<str>>, name: &'static str) -> Option<Box<str>> {
+        let text = self.required(field, name)?;
+        let is_name = is_name(&text);
+        if !is_name {
+            self.defects.push(name);
+        }
+        is_name.then_some(text)
+    }
+
+    /// Seconds that cannot be less than none.
+    fn seconds(&mut self, field: &Field<i64>, name: &'static str) -> Option<i64> {
+        let seconds = self.copied(field, name)?;
+        if seconds < 0 {
+            self.defects.push(name);
+        }
+        (seconds >= 0).then_some(seconds)
     }
 
     fn record<'a, T>(&mut self, record: &'a Record<T>, name: &'static str) -> &'a T {
@@ -257,7 +315,7 @@ impl Reading {
 
 fn node_seen(node: &wire::Node, reading: &mut Reading) -> Option<NodeSeen> {
     let metadata = reading.record(&node.metadata, "metadata");
-    let name = reading.required(&metadata.name, "metadata.name")?;
+    let name = reading.name(&metadata.name, "metadata.name")?;
     let status = reading.record(&node.status, "status");
     let mut ready = NodeReady::Unknown;
     let mut ready_since = None;
@@ -292,8 +350,8 @@ fn owner_seen(resource: Resource, owner: &wire::Owner, reading: &mut Reading) ->
     let metadata = reading.record(&owner.metadata, "metadata");
     Some(OwnerSeen {
         resource,
-        namespace: reading.required(&metadata.namespace, "metadata.namespace")?,
-        name: reading.required(&metadata.name, "metadata.name")?,
+        namespace: reading.name(&metadata.namespace, "metadata.namespace")?,
+        name: reading.name(&metadata.name, "metadata.name")?,
         uid: reading.required(&metadata.uid, "metadata.uid")?,
         controller: controller(metadata, reading),
     })
@@ -304,29 +362,37 @@ fn report_seen(report: &wire::HookAudit, reading: &mut Reading) -> Option<Report
     let spec = reading.record(&report.spec, "spec");
     let target = reading.required(&spec.target_ref, "spec.targetRef")?;
     let thresholds = reading.record(&spec.thresholds, "spec.thresholds");
-    let mut seconds = |field| reading.copied(field, "spec.thresholds");
+    let mut seconds = |field| reading.seconds(field, "spec.thresholds");
     let thresholds = Thresholds {
         post_start_slow_seconds: seconds(&thresholds.post_start_slow_seconds),
         pre_stop_slow_percent: seconds(&thresholds.pre_stop_slow_percent),
         overdue_seconds: seconds(&thresholds.overdue_seconds),
     };
     Some(ReportSeen {
-        namespace: reading.required(&metadata.namespace, "metadata.namespace")?,
-        name: reading.required(&metadata.name, "metadata.name")?,
+        namespace: reading.name(&metadata.namespace, "metadata.namespace")?,
+        name: reading.name(&metadata.name, "metadata.name")?,
         uid: reading.copied(&metadata.uid, "metadata.uid"),
         resource_version: reading
             .value(&metadata.resource_version, "metadata.resourceVersion")
             .cloned()
             .unwrap_or_default(),
         target: ControllerRef {
-            api_version: reading.required(&target.api_version, "spec.targetRef.apiVersion")?,
-            kind: reading.required(&target.kind, "spec.targetRef.kind")?,
-            name: reading.required(&target.name, "spec.targetRef.name")?,
+            api_version: reading.name(&target.api_version, "spec.targetRef.apiVersion")?,
+            kind: reading.name(&target.kind, "spec.targetRef.kind")?,
+            name: target_name(&target.name, reading)?,
             uid: None,
         },
         thresholds,
         base: None,
     })
+}
+
+/// Empty for pods without a controller, which have one report together.
+fn target_name(name: &Field<Box<str>>, reading: &mut Reading) -> Option<Box<str>> {
+    match name.get() {
+        Some(empty) if empty.is_empty() => Some(empty.clone()),
+        _ => reading.name(name, "spec.targetRef.name"),
+    }
 }
 
 /// The owner reference with `controller: true`.
@@ -338,9 +404,9 @@ fn controller(metadata: &Metadata, reading: &mut Reading) -> Option<ControllerRe
     })?;
     let api_version = &reference.api_version;
     Some(ControllerRef {
-        api_version: reading.required(api_version, "metadata.ownerReferences.apiVersion")?,
-        kind: reading.required(&reference.kind, "metadata.ownerReferences.kind")?,
-        name: reading.required(&reference.name, "metadata.ownerReferences.name")?,
+        api_version: reading.name(api_version, "metadata.ownerReferences.apiVersion")?,
+        kind: reading.name(&reference.kind, "metadata.ownerReferences.kind")?,
+        name: reading.name(&reference.name, "metadata.ownerReferences.name")?,
         uid: reading.copied(&reference.uid, "metadata.ownerReferences.uid"),
     })
 }

@@ -20,7 +20,7 @@ pub use self::health::{Failure, StreamHealth, StreamState};
 pub use self::lookup::{LookupError, events_of_pod};
 use self::object::{Event, HookAudit, Job, Namespace, Node, Pod, ReplicaSet, Watchable};
 use self::plan::Planned;
-pub use self::single::object;
+pub use self::single::{json, object};
 use self::stream::Watch;
 use super::Seen;
 use super::translate::Translator;

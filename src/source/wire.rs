@@ -233,6 +233,15 @@ records! {
         metadata: Record<Metadata> = "metadata",
     }
 
+    /// `coordination.k8s.io/v1` `Lease`.
+    Lease {
+        spec: Record<LeaseSpec> = "spec",
+    }
+
+    LeaseSpec {
+        renew_time: Field<Timestamp> = "renewTime",
+    }
+
     /// `hookaudit.io/v1alpha1` `HookAudit`.
     HookAudit {
         metadata: Record<Metadata> = "metadata",

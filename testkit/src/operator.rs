@@ -77,11 +77,19 @@ impl Operator {
     /// # Errors
     /// Nobody answers, or not in HTTP.
     pub fn get(&self, path: &str) -> anyhow::Result<(u16, String)> {
+        self.get_as(path, "*/*")
+    }
+
+    /// The same, in a format that is asked for.
+    ///
+    /// # Errors
+    /// Nobody answers, or not in HTTP.
+    pub fn get_as(&self, path: &str, accept: &str) -> anyhow::Result<(u16, String)> {
         let mut stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(5))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         write!(
             stream,
-            "GET {path} HTTP/1.0\r\nHost: operator\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.0\r\nHost: operator\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
         )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;

@@ -45,8 +45,14 @@ proptest! {
         let world = play(&pods, &disturbances, lags);
         for (workload, truth) in world.truth() {
             let counted = world.counted(&workload);
-            prop_assert_eq!(counted.failed, truth.failed, "failed of {}\n{}", workload, world.story());
-            prop_assert_eq!(counted.overran, truth.overran, "overran of {}\n{}", workload, world.story());
+            // Whether a pod that is gone and was never seen failed or overran depends on a grace that nobody knows.
+            prop_assert_eq!(
+                counted.failed + counted.overran,
+                truth.failed + truth.overran,
+                "failures of {}\n{}",
+                workload,
+                world.story()
+            );
             let Tallies { succeeded, unknown, .. } = counted;
             prop_assert!(succeeded <= truth.succeeded, "{} succeeded of {} of {}\n{}", succeeded, truth.succeeded, workload, world.story());
             prop_assert!(

@@ -4,43 +4,43 @@ use proptest::prelude::*;
 
 /// One pod of one container with both hooks.
 #[derive(Debug, Clone)]
-pub struct PodPlan {
-    pub owner: Owner,
-    pub starts: u32,
+pub(crate) struct PodPlan {
+    pub(crate) owner: Owner,
+    pub(crate) starts: u32,
     /// How often its postStart fails before it does not, each failure a restart later.
-    pub post_start_failures: u32,
+    pub(crate) post_start_failures: u32,
     /// Whether the preStop that comes of it fails too.
-    pub fails_twice: bool,
+    pub(crate) fails_twice: bool,
     /// How often its liveness probe kills it, with a preStop that fails.
-    pub probe_kills: u32,
+    pub(crate) probe_kills: u32,
     /// Seconds between two of these.
-    pub pace: u32,
+    pub(crate) pace: u32,
     /// When it is deleted after its last restart; it lives on without.
-    pub deleted_after: Option<u32>,
-    pub pre_stop: PreStop,
+    pub(crate) deleted_after: Option<u32>,
+    pub(crate) pre_stop: PreStop,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     Deployment,
     None,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PreStop {
+pub(crate) enum PreStop {
     Succeeds,
     Fails,
     Overruns,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Disturbance {
-    pub at: u32,
-    pub kind: Kind,
+pub(crate) struct Disturbance {
+    pub(crate) at: u32,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The leader is killed, and a process that knows nothing starts so many seconds later.
     Restart { after: u32 },
     /// The leader is killed, and a follower that watched all the time leads.
@@ -53,7 +53,7 @@ pub enum Kind {
     Touch,
 }
 
-pub fn pods() -> impl Strategy<Value = Vec<PodPlan>> {
+pub(crate) fn pods() -> impl Strategy<Value = Vec<PodPlan>> {
     let pre_stop = prop::sample::select(vec![PreStop::Succeeds, PreStop::Fails, PreStop::Overruns]);
     let owner = prop::sample::select(vec![Owner::Deployment, Owner::Deployment, Owner::None]);
     let pod = (
@@ -88,7 +88,7 @@ pub fn pods() -> impl Strategy<Value = Vec<PodPlan>> {
     prop::collection::vec(pod, 1..8)
 }
 
-pub fn disturbances(duration: u32) -> impl Strategy<Value = Vec<Disturbance>> {
+pub(crate) fn disturbances(duration: u32) -> impl Strategy<Value = Vec<Disturbance>> {
     let kind = prop_oneof![
         4 => (0_u32..90).prop_map(|after| Kind::Restart { after }),
         2 => Just(Kind::Takeover),

@@ -17,7 +17,7 @@ const DEPLOYMENT_UID: Uid = Uid(0xdeb);
 const REPLICA_SET_UID: Uid = Uid(0x4e5);
 
 /// Something that the API server takes.
-pub enum Step {
+pub(crate) enum Step {
     Pod(Box<PodSeen>),
     Gone(Box<PodSeen>),
     Event {
@@ -28,9 +28,9 @@ pub enum Step {
 }
 
 #[derive(Clone)]
-pub struct Named {
-    pub name: Box<str>,
-    pub uid: Uid,
+pub(crate) struct Named {
+    pub(crate) name: Box<str>,
+    pub(crate) uid: Uid,
 }
 
 /// The pod, and the time of its script.
@@ -45,7 +45,7 @@ struct Life<'a> {
 }
 
 /// The steps of one pod.
-pub fn steps(number: usize, plan: &PodPlan, truth: &mut Tallies) -> Vec<(Timestamp, Step)> {
+pub(crate) fn steps(number: usize, plan: &PodPlan, truth: &mut Tallies) -> Vec<(Timestamp, Step)> {
     let mut life = Life {
         pod: pod(number, plan.owner, plan.starts),
         now: f64::from(plan.starts) + 0.3,
@@ -267,7 +267,7 @@ const EXEC: HookSpec = HookSpec {
     scheme: None,
 };
 
-pub fn replica_set() -> Observation {
+pub(crate) fn replica_set() -> Observation {
     Observation::Owner(OwnerSeen {
         resource: Resource::ReplicaSets,
         namespace: "shop".into(),
@@ -283,7 +283,7 @@ pub fn replica_set() -> Observation {
 }
 
 /// An Event of a kubelet, named by the time of its first occurrence.
-pub fn event(
+pub(crate) fn event(
     pod: &Named,
     reason: EventReason,
     note: Note,

@@ -11,16 +11,16 @@ use hookaudit::audit::snapshot::Workload;
 use jiff::Timestamp;
 
 /// What the API server keeps of its changes, per stream, in the order of their resourceVersions.
-pub type Log = BTreeMap<Stream, Vec<(Timestamp, Observation)>>;
+pub(crate) type Log = BTreeMap<Stream, Vec<(Timestamp, Observation)>>;
 
-pub struct Replica {
-    pub auditor: Auditor,
+pub(crate) struct Replica {
+    pub(crate) auditor: Auditor,
     cursors: BTreeMap<Stream, usize>,
     /// Seconds that each stream is behind.
     lags: BTreeMap<Stream, u32>,
 }
 
-pub fn stream(resource: Resource, reason: Option<&str>) -> Stream {
+pub(crate) fn stream(resource: Resource, reason: Option<&str>) -> Stream {
     Stream {
         resource,
         selector: reason.map(|reason| format!("reason={reason}").into()),
@@ -29,7 +29,7 @@ pub fn stream(resource: Resource, reason: Option<&str>) -> Stream {
 
 impl Replica {
     /// A process that lists everything there is, and watches from there.
-    pub fn start(
+    pub(crate) fn start(
         now: Timestamp,
         writer: u64,
         renewed_at: Option<Timestamp>,
@@ -82,7 +82,7 @@ impl Replica {
     }
 
     /// Takes what came on every stream until `now`, less its lag.
-    pub fn take(&mut self, now: Timestamp, log: &Log) {
+    pub(crate) fn take(&mut self, now: Timestamp, log: &Log) {
         for (stream, lines) in log {
             let cursor = self.cursors.entry(stream.clone()).or_default();
             let lag = jiff::SignedDuration::from_secs(i64::from(self.lags[stream]));
@@ -98,7 +98,7 @@ impl Replica {
     }
 
     /// The watches of Events broke, and are listed again, in any order.
-    pub fn relist(
+    pub(crate) fn relist(
         &mut self,
         now: Timestamp,
         log: &Log,
@@ -126,7 +126,7 @@ impl Replica {
 }
 
 /// The object that a writer makes of a workload, through the text that the API holds.
-pub fn written(workload: &Workload, version: u64) -> HookAudit {
+pub(crate) fn written(workload: &Workload, version: u64) -> HookAudit {
     let spec = HookAuditSpec {
         target_ref: TargetRef::of(&workload.target),
         thresholds: None,
@@ -157,7 +157,7 @@ fn owner(
 }
 
 /// What a watch tells of the object.
-pub fn seen(audit: &HookAudit) -> Observation {
+pub(crate) fn seen(audit: &HookAudit) -> Observation {
     let target = &audit.spec.target_ref;
     Observation::Report(Box::new(ReportSeen {
         namespace: audit.metadata.namespace.clone().unwrap_or_default().into(),

@@ -21,16 +21,16 @@ const WRITE_EVERY_SECONDS: u32 = 3;
 
 /// What became of the hooks and pods of one workload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tallies {
-    pub succeeded: u64,
-    pub failed: u64,
-    pub overran: u64,
-    pub unknown: u64,
-    pub other: u64,
-    pub terminations: u64,
+pub(crate) struct Tallies {
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    pub(crate) overran: u64,
+    pub(crate) unknown: u64,
+    pub(crate) other: u64,
+    pub(crate) terminations: u64,
 }
 
-pub struct World {
+pub(crate) struct World {
     steps: Vec<(Timestamp, Step)>,
     log: Log,
     pods: BTreeMap<u128, Observation>,
@@ -48,13 +48,13 @@ pub struct World {
     story: String,
 }
 
-pub fn at(seconds: f64) -> Timestamp {
+pub(crate) fn at(seconds: f64) -> Timestamp {
     let start: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
     start + SignedDuration::from_secs_f64(seconds)
 }
 
 impl World {
-    pub fn new(plans: &[PodPlan], lags: [u32; 4]) -> Self {
+    pub(crate) fn new(plans: &[PodPlan], lags: [u32; 4]) -> Self {
         let mut log = Log::new();
         for resource in [Resource::HookAudits, Resource::ReplicaSets, Resource::Pods] {
             log.insert(stream(resource, None), Vec::new());
@@ -92,7 +92,7 @@ impl World {
     }
 
     /// Everything that happens in one second.
-    pub fn tick(&mut self, second: u32) {
+    pub(crate) fn tick(&mut self, second: u32) {
         let now = at(f64::from(second));
         while let Some((due, step)) = self.steps.pop_if(|(due, _)| *due <= now) {
             self.step(due, step);
@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    pub fn disturb(&mut self, disturbance: Disturbance) {
+    pub(crate) fn disturb(&mut self, disturbance: Disturbance) {
         let now = at(f64::from(disturbance.at));
         let _ = writeln!(self.story, "{}: {:?}", disturbance.at, disturbance.kind);
         match disturbance.kind {
@@ -155,20 +155,20 @@ impl World {
     }
 
     /// Whoever died is back, so that everything can be written.
-    pub fn recover(&mut self, second: u32) {
+    pub(crate) fn recover(&mut self, second: u32) {
         if self.leader.is_none() {
             self.starts_at.get_or_insert(second);
         }
     }
 
-    pub fn truth(&self) -> impl Iterator<Item = (String, Tallies)> + '_ {
+    pub(crate) fn truth(&self) -> impl Iterator<Item = (String, Tallies)> + '_ {
         self.truth
             .iter()
             .map(|(name, truth)| (name.clone(), truth.clone()))
     }
 
     /// What the API holds.
-    pub fn counted(&self, workload: &str) -> Tallies {
+    pub(crate) fn counted(&self, workload: &str) -> Tallies {
         let Some(status) = self
             .audits
             .get(workload)
@@ -193,13 +193,13 @@ impl World {
     }
 
     /// The object tells of a gap; where there is none, no pod of it was ever seen.
-    pub fn has_gap(&self, workload: &str) -> bool {
+    pub(crate) fn has_gap(&self, workload: &str) -> bool {
         self.audits
             .get(workload)
             .is_none_or(|audit| gap_count(audit) > 0)
     }
 
-    pub fn story(&self) -> &str {
+    pub(crate) fn story(&self) -> &str {
         &self.story
     }
 

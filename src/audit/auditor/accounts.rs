@@ -34,8 +34,10 @@ impl Auditor {
             .collect();
         let pushed_out = bound(&mut entries);
         let gap = pushed_out.iter().map(|(opened_at, _)| *opened_at).min();
+        // Of a pod whose case is closed nobody knows any longer since when.
+        let observed_from = self.observed_from.unwrap_or(self.now);
         let gap = gap.map(|from| Gap {
-            from,
+            from: from.max(observed_from),
             to: self.now,
             resource: Resource::Pods,
             reason: GapReason::BoundReached,
@@ -100,7 +102,7 @@ impl Auditor {
     fn pod_account(&self, kept: &Kept, uid: Uid) -> Option<(Timestamp, PodAccount)> {
         let (since, mut account) = self.counted_account(uid)?;
         // Events of it were taken in and wait for its own stream.
-        account.is_open |= self.early.contains_key(&uid);
+        account.is_open |= self.early.is_awaited(&kept.key.0, uid);
         // Nothing counts an Event of a pod that is gone up any more: where marks are above all of its
         // Events, they say what the lines would.
         let is_covered = self

@@ -1,5 +1,7 @@
 //! A case judged, settled, amended, closed.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::pods::{Resting, is_quiet};
@@ -10,7 +12,7 @@ use crate::audit::account::{Covered, Resumed};
 use crate::audit::case::events::Absorbed;
 use crate::audit::case::{Case, Refusal, Shown};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{ControllerRef, EventSeen, Uid};
+use crate::audit::observation::{ControllerRef, EventReason, EventSeen, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{PodRef, PodReport, Run, Termination};
 use crate::audit::verdict::{self, Judgement, Limits, SETTLE_SECONDS, World};
@@ -41,6 +43,8 @@ pub(super) struct Open {
     timer: Option<Timestamp>,
     lookups: u32,
     next_lookup_at: Option<Timestamp>,
+    /// Events taken in and refused later, by reason.
+    refused: BTreeMap<EventReason, usize>,
 }
 
 /// A run that is not settled.
@@ -67,6 +71,7 @@ impl Open {
             timer: None,
             lookups: 0,
             next_lookup_at: None,
+            refused: BTreeMap::new(),
         }
     }
 
@@ -87,16 +92,25 @@ impl Open {
         }
     }
 
-    pub(super) fn absorb_event(&mut self, event: &EventSeen) -> Result<Absorbed, Refusal> {
-        let absorbed = self.absorb_found(event)?;
+    pub(super) fn absorb_event(
+        &mut self,
+        now: Timestamp,
+        event: &EventSeen,
+    ) -> Result<Absorbed, Refusal> {
+        let absorbed = self.absorb_found(now, event)?;
         let marks = &mut self.case.marks;
         marks.raise(event.reason, event.resource_version);
         Ok(absorbed)
     }
 
     /// Takes an Event ahead of its stream, which moves no mark.
-    pub(super) fn absorb_found(&mut self, event: &EventSeen) -> Result<Absorbed, Refusal> {
-        self.case.absorb_event(event, self.resumed.as_deref())
+    pub(super) fn absorb_found(
+        &mut self,
+        now: Timestamp,
+        event: &EventSeen,
+    ) -> Result<Absorbed, Refusal> {
+        let resumed = self.resumed.as_deref();
+        self.case.absorb_event(now, event, resumed)
     }
 
     fn note_pending(&mut self, judgement: &Judgement) {
@@ -166,6 +180,7 @@ impl Auditor {
             .terminating_namespaces
             .contains_key(&open.case.namespace);
         let pod = self.pod_ref(&open);
+        self.count_refused(&mut open, &judgement);
         open.note_pending(&judgement);
         if self.is_synced() {
             if let Some(workload) = open.workload {
@@ -282,6 +297,21 @@ impl Auditor {
                 kept.account.writer != self.writer
                     && kept.account.covers_termination(uid, &open.case.marks)
             })
+    }
+
+    /// What is refused by what the pod shows later counts once.
+    fn count_refused(&mut self, open: &mut Open, judgement: &Judgement) {
+        let mut refused: BTreeMap<EventReason, usize> = BTreeMap::new();
+        for reason in &judgement.refused {
+            *refused.entry(*reason).or_default() += 1;
+        }
+        for (reason, count) in refused {
+            let known = open.refused.entry(reason).or_default();
+            for _ in *known..count {
+                self.count_reason(reason, "refused");
+            }
+            *known = count.max(*known);
+        }
     }
 
     fn count_verdict(&mut self, kind: &'static str, confidence: Option<Confidence>) {

@@ -1,11 +1,10 @@
 //! Which case an Event belongs to, and which Events wait for theirs.
 
-use jiff::Timestamp;
-
+use super::early::Kept;
 use super::{Auditor, Timer, pod_uid};
 use crate::audit::account::Resumed;
-use crate::audit::case::Refusal;
 use crate::audit::case::events::Absorbed;
+use crate::audit::case::{AHEAD_SECONDS, Refusal};
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{EventReason, EventSeen, Note, Resource, Subject, Uid};
 use crate::audit::owners::WorkloadId;
@@ -14,55 +13,64 @@ use crate::audit::roster::Hooks;
 use crate::audit::verdict::SETTLE_SECONDS;
 use crate::audit::words::Hook;
 
-/// Events that wait for a pod, over all pods.
-const EARLY_MAX: usize = 10_000;
-/// Events that wait for one pod.
-const EARLY_PER_POD_MAX: usize = 64;
+/// How long an Event waits for a change of a pod that is known and at rest: a kubelet shows nothing of a
+/// container while its preStop runs. A pod that runs on so long shows that it was not so.
+const HELD_SECONDS: i64 = 3600;
 
-/// Events of a pod that has no case yet: its own stream will tell what they are about.
-#[derive(Debug)]
-pub(super) struct Early {
-    until: Timestamp,
-    events: Vec<EventSeen>,
-}
+/// Where Events about objects without a namespace stand.
+const NODE_EVENTS_NAMESPACE: &str = "default";
 
 impl Auditor {
     pub(super) fn event(&mut self, event: EventSeen) {
         match &event.subject {
             Subject::Node { name } => {
                 let name = name.clone();
-                self.node_event(&name, &event);
-                self.count_event(&event, "matched");
+                let result = self.node_event(&name, &event);
+                self.count_event(&event, result);
             }
             Subject::Pod { .. } => match pod_uid(&event) {
-                Some(uid) => self.pod_event(self.mirrors.get(&uid).copied().unwrap_or(uid), event),
+                Some(uid) => self.pod_event(self.subject(uid, &event.namespace), event),
                 None => self.count_event(&event, "unmatched"),
             },
             Subject::Other => self.count_event(&event, "unmatched"),
         }
     }
 
+    /// The pod that an Event means. Any pod may say that it is the mirror of some manifest, also one that gives
+    /// the uid of another pod.
+    fn subject(&self, uid: Uid, namespace: &str) -> Uid {
+        if self.roster.get(uid).is_some() || self.cases.contains_key(&uid) {
+            return uid;
+        }
+        let mirror = self.mirrors.get(&(namespace.into(), uid));
+        mirror.copied().unwrap_or(uid)
+    }
+
     /// An Event that was asked for; where its case is closed by now nobody needs it.
     pub(super) fn found(&mut self, event: &EventSeen) {
-        let uid = pod_uid(event).map(|uid| self.mirrors.get(&uid).copied().unwrap_or(uid));
+        let now = self.now;
+        let uid = pod_uid(event).map(|uid| self.subject(uid, &event.namespace));
         let Some((uid, open)) = uid.and_then(|uid| Some((uid, self.cases.get_mut(&uid)?))) else {
             return self.count_event(event, "unmatched");
         };
-        let absorbed = open.absorb_found(event);
+        let absorbed = open.absorb_found(now, event);
         self.count_absorbed(event, absorbed);
-        if absorbed == Ok(Absorbed::Matched) {
+        if matches!(absorbed, Ok(Absorbed::Matched | Absorbed::Capped)) {
             self.touch(uid);
         }
     }
 
     fn pod_event(&mut self, uid: Uid, event: EventSeen) {
         if let Some(open) = self.cases.get_mut(&uid) {
-            let absorbed = open.absorb_event(&event);
+            let absorbed = open.absorb_event(self.now, &event);
             self.count_absorbed(&event, absorbed);
-            if absorbed == Ok(Absorbed::Matched) {
+            if matches!(absorbed, Ok(Absorbed::Matched | Absorbed::Capped)) {
                 self.touch(uid);
             }
             return;
+        }
+        if self.is_elsewhere(uid, &event) {
+            return self.count_event(&event, "refused");
         }
         let known = self.roster.get(uid).map(|row| row.hooks);
         if known == Some(Hooks::None) && !stops_a_pod(&event) {
@@ -71,47 +79,58 @@ impl Auditor {
         self.keep_early(uid, event);
     }
 
+    /// The pod is known, and in another namespace than an Event that names its uid.
+    fn is_elsewhere(&self, uid: Uid, event: &EventSeen) -> bool {
+        let workload = self.roster.get(uid).map(|row| row.workload);
+        let owner = workload.and_then(|id| self.owners.workloads().resolve(id));
+        owner.is_some_and(|owner| *owner.namespace != *event.namespace)
+    }
+
     /// An Event may come before the pod's own stream tells what it is about.
     fn keep_early(&mut self, uid: Uid, event: EventSeen) {
-        let now = self.now;
         let workload = self.workload_of_event(uid, &event);
         if workload.is_some_and(|workload| self.is_counted(workload, uid, &event)) {
             return self.count_event(&event, "repeated");
         }
-        if self.early_count >= EARLY_MAX {
-            return self.drop_early(&event);
+        let namespace = event.namespace.clone();
+        let is_known = self.roster.get(uid).is_some();
+        let wait_seconds = if is_known {
+            HELD_SECONDS
+        } else {
+            SETTLE_SECONDS
+        };
+        let (reason, until) = (event.reason, seconds_after(self.now, wait_seconds));
+        let (kept, given_up) = self.early.keep(uid, until, event);
+        for event in given_up {
+            let workload = pod_uid(&event).and_then(|uid| self.workload_of_event(uid, &event));
+            self.drop_early(workload, event.reason);
         }
-        let until = seconds_after(now, SETTLE_SECONDS);
-        let early = self.early.entry(uid).or_insert_with(|| Early {
-            until,
-            events: Vec::new(),
-        });
-        if early
-            .events
-            .iter()
-            .any(|known| known.name == event.name && known.count >= event.count)
-        {
-            return self.count_event(&event, "repeated");
-        }
-        if early.events.len() >= EARLY_PER_POD_MAX {
-            return self.drop_early(&event);
-        }
-        early.events.push(event);
-        self.early_count += 1;
-        self.timers.insert((early.until, Timer::Early(uid)));
-        if let Some(workload) = workload {
-            self.list_pod(workload, uid);
+        match kept {
+            Kept::Until(until) => {
+                self.timers.insert((until, Timer::Early(namespace, uid)));
+                if let Some(workload) = workload {
+                    self.list_pod(workload, uid);
+                }
+            }
+            Kept::Repeated => self.count_reason(reason, "repeated"),
+            Kept::Dropped => self.drop_early(workload, reason),
         }
     }
 
-    fn drop_early(&mut self, event: &EventSeen) {
-        self.gaps.record(Gap {
-            from: self.now,
-            to: self.now,
-            resource: Resource::Events,
-            reason: GapReason::BoundReached,
-        });
-        self.count_event(event, "dropped");
+    /// The gap is its workload's alone: a flood in one namespace takes nothing from another's Events.
+    fn drop_early(&mut self, workload: Option<WorkloadId>, reason: EventReason) {
+        let now = self.now;
+        if let Some(kept) = workload.and_then(|workload| self.ledgers.kept.get_mut(&workload)) {
+            let gap = Gap {
+                from: now,
+                to: now,
+                resource: Resource::Events,
+                reason: GapReason::BoundReached,
+            };
+            kept.add_gap(now, gap);
+        }
+        self.ledgers.dirty.extend(workload);
+        self.count_reason(reason, "dropped");
     }
 
     /// Whether an Event of a pod without a case is in the tallies: it was taken in by this process, or the
@@ -150,44 +169,77 @@ impl Auditor {
 
     /// Hands a pod's early Events to its case.
     pub(super) fn take_early(&mut self, uid: Uid) {
-        let Some(early) = self.early.remove(&uid) else {
+        let Some(namespace) = self.cases.get(&uid).map(|open| open.case.namespace.clone()) else {
             return;
         };
-        self.timers.remove(&(early.until, Timer::Early(uid)));
-        self.early_count -= early.events.len();
-        for event in early.events {
+        let Some((until, events)) = self.early.take(&namespace, uid) else {
+            return;
+        };
+        self.timers.remove(&(until, Timer::Early(namespace, uid)));
+        for event in events {
             let Some(open) = self.cases.get_mut(&uid) else {
                 return;
             };
-            let absorbed = open.absorb_event(&event);
+            let absorbed = open.absorb_event(self.now, &event);
             self.count_absorbed(&event, absorbed);
         }
     }
 
     /// Lets a pod's early Events wait no longer than this from now on.
-    pub(super) fn shorten_wait(&mut self, uid: Uid, wait_seconds: i64) {
+    pub(super) fn shorten_wait(&mut self, namespace: &str, uid: Uid, wait_seconds: i64) {
         let until = seconds_after(self.now, wait_seconds);
-        if let Some(early) = self.early.get_mut(&uid).filter(|early| until < early.until) {
-            self.timers.remove(&(early.until, Timer::Early(uid)));
-            early.until = until;
-            self.timers.insert((until, Timer::Early(uid)));
+        if let Some(before) = self.early.shorten(namespace, uid, until) {
+            let timer = |until| (until, Timer::Early(namespace.into(), uid));
+            self.timers.remove(&timer(before));
+            self.timers.insert(timer(until));
         }
     }
 
-    pub(super) fn early_expired(&mut self, uid: Uid) {
-        let Some(early) = self.early.remove(&uid) else {
+    pub(super) fn early_expired(&mut self, namespace: &str, uid: Uid) {
+        let result = if self.roster.get(uid).is_some() {
+            "refused"
+        } else {
+            "unmatched"
+        };
+        let Some((until, events)) = self.early.take(namespace, uid) else {
             return;
         };
-        self.timers.remove(&(early.until, Timer::Early(uid)));
-        self.early_count -= early.events.len();
-        let events = if self.roster.get(uid).is_none() {
-            self.open_unseen(uid, early.events)
+        self.timers
+            .remove(&(until, Timer::Early(namespace.into(), uid)));
+        let events = if result == "refused" {
+            events
         } else {
-            early.events
+            self.open_unseen(uid, events)
         };
         for event in events {
-            self.count_event(&event, "unmatched");
+            self.count_event(&event, result);
         }
+    }
+
+    /// Only who may create Events in `default` can tell of nodes, and nobody of one that is not there.
+    fn node_event(&mut self, name: &str, event: &EventSeen) -> &'static str {
+        let at = event
+            .named_at
+            .filter(|_| event.count == 1)
+            .or(event.last_at)
+            .or(event.first_at);
+        let Some(at) = at else { return "unmatched" };
+        let from_kubelet =
+            event.from_kubelet && event.host.as_deref().is_none_or(|host| host == name);
+        if &*event.namespace != NODE_EVENTS_NAMESPACE
+            || !from_kubelet
+            || at > seconds_after(self.now, AHEAD_SECONDS)
+            || !self.nodes.may_exist(name)
+        {
+            return "refused";
+        }
+        let starts = event.reason == EventReason::Starting && event.note == Note::StartingKubelet;
+        if starts && self.nodes.kubelet_started(name, at) {
+            self.touch_node(name);
+        } else if event.reason == EventReason::Shutdown {
+            self.nodes.shutdown(name, at);
+        }
+        "matched"
     }
 
     pub(super) fn count_absorbed(
@@ -197,6 +249,7 @@ impl Auditor {
     ) {
         let result = match absorbed {
             Ok(Absorbed::Matched) => "matched",
+            Ok(Absorbed::Capped) => "capped",
             Ok(Absorbed::Repeated) => "repeated",
             Err(_) => "refused",
         };
@@ -204,10 +257,14 @@ impl Auditor {
     }
 
     fn count_event(&mut self, event: &EventSeen, result: &'static str) {
+        self.count_reason(event.reason, result);
+    }
+
+    pub(super) fn count_reason(&mut self, reason: EventReason, result: &'static str) {
         *self
             .counts
             .events
-            .entry((event.reason.as_str(), result))
+            .entry((reason.as_str(), result))
             .or_default() += 1;
     }
 }

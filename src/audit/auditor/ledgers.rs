@@ -20,6 +20,10 @@ const EMPTY_SECONDS: i64 = 900;
 /// An owner that is deleted takes its `HookAudit` and, through the ReplicaSet, its pods along within this.
 pub(super) const OWNER_GOES_SECONDS: i64 = 5;
 
+/// Of more pods than these that start or stop at once all are weighed together, once a second: each time
+/// the whole list is looked at.
+const ACTIVE_AT_ONCE: usize = 50;
+
 /// Ledgers by workload, and the views made of them.
 #[derive(Debug, Default)]
 pub(super) struct Ledgers {
@@ -50,6 +54,8 @@ pub(super) struct Kept {
     pub(super) pods: u32,
     pub(super) thresholds: Thresholds,
     pub(super) active: BTreeMap<Uid, Vec<Active>>,
+    /// When its ledger is handed them next, where they are many.
+    pub(super) active_due: Option<Timestamp>,
     pub(super) timer: Option<Timestamp>,
     pub(super) empty_since: Option<Timestamp>,
     /// When its `HookAudit` was deleted; by a user, or because its owner is gone.
@@ -181,6 +187,7 @@ impl Auditor {
             pods: 0,
             thresholds,
             active: BTreeMap::new(),
+            active_due: None,
             timer: None,
             empty_since: None,
             report_gone_at: None,
@@ -261,19 +268,37 @@ impl Auditor {
         });
     }
 
-    /// Hands the ledger what starts or stops now in one pod of it.
+    /// Takes what starts or stops now in one pod of a workload.
     pub(super) fn set_active(&mut self, workload: WorkloadId, uid: Uid, active: Vec<Active>) {
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        let is_same = kept.active.get(&uid).map_or(&[][..], |known| known) == active;
+        if is_same {
+            return;
+        }
+        if active.is_empty() {
+            kept.active.remove(&uid);
+        } else {
+            kept.active.insert(uid, active);
+        }
+        if kept.active.len() <= ACTIVE_AT_ONCE {
+            self.weigh_active(workload);
+        } else if kept.active_due.is_none() {
+            let due = seconds_after(self.now, 1);
+            kept.active_due = Some(due);
+            self.timers.insert((due, Timer::Active(workload)));
+        }
+    }
+
+    /// Hands the ledger what starts or stops now in all pods of it.
+    pub(super) fn weigh_active(&mut self, workload: WorkloadId) {
         let now = self.now;
         let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
             return;
         };
-        let before = if active.is_empty() {
-            kept.active.remove(&uid)
-        } else {
-            kept.active.insert(uid, active.clone())
-        };
-        if before.unwrap_or_default() == active {
-            return;
+        if let Some(due) = kept.active_due.take() {
+            self.timers.remove(&(due, Timer::Active(workload)));
         }
         let all: Vec<Active> = kept.active.values().flatten().cloned().collect();
         let incidents = kept.ledger.set_active(now, all);

@@ -4,7 +4,7 @@ use super::{Auditor, Open};
 use crate::audit::account::Resumed;
 use crate::audit::case::instance::Seen;
 use crate::audit::case::{Case, ContainerCase, Shown};
-use crate::audit::observation::{Phase, PodSeen, Uid};
+use crate::audit::observation::{Phase, PodSeen, Resource, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::roster::{Hooks, Upserted};
 
@@ -50,7 +50,8 @@ impl Auditor {
         };
         if self.roster.upsert(pod, workload, hooks) == Upserted::New {
             if let Some(static_uid) = pod.static_pod_uid {
-                self.mirrors.insert(static_uid, pod.uid);
+                let mirror = (pod.namespace.clone(), static_uid);
+                self.mirrors.insert(mirror, pod.uid);
             }
             self.ledgers.pod_came(workload);
             self.declare(workload, pod);
@@ -58,7 +59,7 @@ impl Auditor {
         let matters = self.cases.contains_key(&pod.uid)
             || hooks != Hooks::None
             || pod.deletion.is_some()
-            || self.early.contains_key(&pod.uid);
+            || self.early.is_awaited(&pod.namespace, pod.uid);
         if matters {
             self.observe_case(pod, known.map(|(_, phase)| phase));
         }
@@ -74,7 +75,7 @@ impl Auditor {
         }
         self.leave(pod.uid);
         if let Some(static_uid) = pod.static_pod_uid {
-            self.mirrors.remove(&static_uid);
+            self.mirrors.remove(&(pod.namespace.clone(), static_uid));
         }
         self.touch(pod.uid);
     }
@@ -125,6 +126,13 @@ impl Auditor {
         });
         open.workload = open.workload.or(workload);
         open.case.absorb_pod(now, seen, pod);
+        if open.case.went_back() {
+            let field = (
+                Resource::Pods.as_str(),
+                "status.containerStatuses.restartCount",
+            );
+            *self.counts.defects.entry(field).or_default() += 1;
+        }
         if is_new {
             open.resume(resumed);
             open.go_on(self.closed.remove(pod.uid));

@@ -93,6 +93,9 @@ impl Auditor {
         if let Some(timer) = kept.timer {
             self.timers.remove(&(timer, Timer::Ledger(workload)));
         }
+        if let Some(due) = kept.active_due {
+            self.timers.remove(&(due, Timer::Active(workload)));
+        }
         self.ledgers.dirty.remove(&workload);
         for pod in &kept.account.pods {
             self.ledgers.listed.remove(&pod.pod);

@@ -1,11 +1,14 @@
 //! What happened while nothing watched: Events of pods that are gone, and the gap itself.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::cases::Open;
 use super::{Auditor, OPEN_CASE_SECONDS};
 use crate::audit::account::born_at;
 use crate::audit::case::Case;
+use crate::audit::case::instance::Instance;
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{
     ContainerSeen, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen, Resource, RestartPolicy,
@@ -25,17 +28,15 @@ impl Auditor {
     /// All first lists are complete: what an earlier process left is taken up.
     pub(super) fn take_up(&mut self) {
         self.open_gap();
-        let gone = self
-            .early
-            .keys()
-            .filter(|uid| self.roster.get(**uid).is_none());
-        let gone: Vec<Uid> = gone.copied().collect();
-        for uid in gone {
-            if self.listed_by(uid).is_some() {
-                self.early_expired(uid);
+        for (namespace, uid) in self.early.pods() {
+            if self.roster.get(uid).is_some() {
+                continue;
+            }
+            if self.listed_by(uid, &namespace).is_some() {
+                self.early_expired(&namespace, uid);
             } else {
                 // Pods are listed before Events: it is gone, or newer than that list.
-                self.shorten_wait(uid, NEW_POD_SECONDS);
+                self.shorten_wait(&namespace, uid, NEW_POD_SECONDS);
             }
         }
     }
@@ -68,9 +69,35 @@ impl Auditor {
         self.gaps.record(gap.clone());
         self.not_watched = Some(gap);
         let all: Vec<WorkloadId> = self.ledgers.kept.keys().copied().collect();
+        let started = self.started_unseen();
         for workload in all {
             self.tell_gap(workload);
+            if let Some(kept) = self.ledgers.kept.get_mut(&workload)
+                && started.contains(&workload)
+            {
+                kept.ledger.gaps_matter();
+            }
         }
+    }
+
+    /// Workloads of which a container started in the gap: its postStart was not seen.
+    fn started_unseen(&self) -> BTreeSet<WorkloadId> {
+        const SHOWN_LATE_SECONDS: i64 = 60;
+        let started = |open: &Open| {
+            let kept = self.ledgers.kept.get(&open.workload?)?;
+            let since = seconds_after(kept.account.at, -SHOWN_LATE_SECONDS);
+            let mut instances = open
+                .case
+                .containers
+                .iter()
+                .filter(|container| container.post_start.is_some())
+                .flat_map(|container| &container.instances.all);
+            let is_unseen = |instance: &Instance| {
+                instance.preexisting && instance.started_at.is_some_and(|at| at >= since)
+            };
+            instances.any(is_unseen).then_some(open.workload?)
+        };
+        self.cases.values().filter_map(started).collect()
     }
 
     /// Tells a workload of the time before this process watched, as far as its status does not cover it.
@@ -94,9 +121,21 @@ impl Auditor {
         self.ledgers.dirty.insert(workload);
     }
 
-    /// The workload whose status lists the pod.
-    fn listed_by(&self, uid: Uid) -> Option<WorkloadId> {
-        self.ledgers.listed.get(&uid.digest()).copied()
+    /// The workload of this namespace whose status lists the pod.
+    fn listed_by(&self, uid: Uid, namespace: &str) -> Option<WorkloadId> {
+        let listed = self.ledgers.listed.get(&uid.digest()).copied();
+        listed.filter(|workload| self.is_in(*workload, namespace))
+    }
+
+    /// The workload of this namespace of a pod whose case was closed.
+    fn closed_by(&self, uid: Uid, namespace: &str) -> Option<WorkloadId> {
+        let closed = self.closed.get(uid).map(|closed| closed.workload);
+        closed.filter(|workload| self.is_in(*workload, namespace))
+    }
+
+    fn is_in(&self, workload: WorkloadId, namespace: &str) -> bool {
+        let view = self.owners.workloads().resolve(workload);
+        view.is_some_and(|view| *view.namespace == *namespace)
     }
 
     /// The workload of an Event's pod, as far as anything tells.
@@ -104,8 +143,8 @@ impl Auditor {
         let row = self.roster.get(uid).map(|row| row.workload);
         let known = row
             .filter(|workload| *workload != WorkloadId::PENDING)
-            .or_else(|| self.listed_by(uid))
-            .or_else(|| self.closed.get(uid).map(|closed| closed.workload));
+            .or_else(|| self.listed_by(uid, &event.namespace))
+            .or_else(|| self.closed_by(uid, &event.namespace));
         let Subject::Pod {
             namespace, name, ..
         } = &event.subject
@@ -124,9 +163,10 @@ impl Auditor {
 
     /// Opens a case on a pod that only its Events tell of; gives back those that tell nothing.
     pub(super) fn open_unseen(&mut self, uid: Uid, events: Vec<EventSeen>) -> Vec<EventSeen> {
+        let is_own = |event: &EventSeen| matches!(&event.subject, Subject::Pod { namespace, .. } if *namespace == event.namespace);
         let (telling, mut rest): (Vec<_>, Vec<_>) = events
             .into_iter()
-            .partition(|event| self.tells_of_a_hook(event));
+            .partition(|event| is_own(event) && self.tells_of_a_hook(event));
         let Some(first) = telling.first() else {
             return rest;
         };
@@ -162,7 +202,7 @@ impl Auditor {
         open.resume(resumed);
         open.go_on(self.closed.remove(uid));
         for event in telling {
-            let absorbed = open.absorb_event(&event);
+            let absorbed = open.absorb_event(self.now, &event);
             self.count_absorbed(&event, absorbed);
         }
         self.cases.insert(uid, open);
@@ -191,11 +231,9 @@ impl Auditor {
     }
 
     fn workload_of_unseen(&mut self, uid: Uid, namespace: &str, name: &str) -> Option<WorkloadId> {
-        if let Some(workload) = self.listed_by(uid) {
+        let known = self.listed_by(uid, namespace);
+        if let Some(workload) = known.or_else(|| self.closed_by(uid, namespace)) {
             return Some(workload);
-        }
-        if let Some(closed) = self.closed.get(uid) {
-            return Some(closed.workload);
         }
         match self.owners.attribute_by_name(namespace, name) {
             ByName::Workload { target, uid } => Some(self.workload(namespace, &target, uid)),

@@ -1,3 +1,4 @@
+mod forged;
 mod order;
 
 use super::script::{Script, end, exec, oom, sleep};

@@ -6,8 +6,15 @@ use crate::audit::account::born_at;
 use crate::audit::moment::Moment;
 use crate::audit::observation::{EventReason, EventSeen, Note};
 
-/// Occurrences kept per Event object; a crash loop of a day has more, long settled.
-const OCCURRENCES_KEPT: usize = 64;
+/// Occurrences that one change of an Event's count can add. A kubelet tells 25 of one pod at once, then one
+/// in 300 s (client-go tools/record/events_cache.go): a jump of more is not its own.
+const OCCURRENCES_ADDED: u32 = 64;
+/// Occurrences kept per subject, over all of its Events; a crash loop of a day has more, long settled.
+const OCCURRENCES_KEPT: usize = 256;
+/// Occurrences of one kind that a verdict reads, the latest.
+const OCCURRENCES_READ: usize = 64;
+/// Event objects kept per subject.
+const LINES_KEPT: usize = 64;
 
 /// One Event object: the same subject, reason and message, counted up by its writer.
 #[derive(Debug, Clone)]
@@ -30,6 +37,8 @@ pub struct EventLine {
 pub enum Absorbed {
     /// It told something new.
     Matched,
+    /// It told more than is kept of one subject: some of that was left out.
+    Capped,
     /// The same count was seen before: a relist, or a repeated delivery.
     Repeated,
 }
@@ -51,7 +60,9 @@ impl EventLine {
     /// The occurrences that are kept, each with its number among all, from 1.
     pub fn numbered(&self) -> impl Iterator<Item = (u32, Moment)> + '_ {
         let kept = u32::try_from(self.occurrences.len()).unwrap_or(u32::MAX);
-        (self.count.saturating_sub(kept) + 1..).zip(self.occurrences.iter().copied())
+        let before = self.count.saturating_sub(kept);
+        let numbers = (1..=kept).map(move |number| before.saturating_add(number));
+        numbers.zip(self.occurrences.iter().copied())
     }
 
     /// Adds the occurrences between the highest count seen and this one.
@@ -72,7 +83,7 @@ impl EventLine {
             let Some(first) = first else {
                 return Absorbed::Repeated;
             };
-            self.push(first);
+            self.occurrences.push(first);
             self.count = 1;
         }
         let Some(known) = self.occurrences.last().copied() else {
@@ -80,22 +91,21 @@ impl EventLine {
         };
         let last = last.unwrap_or(known).max(known);
         let between = Moment::between(known.earliest, last.latest);
-        for number in self.count + 1
-            ..=event
-                .count
-                .min(self.count.saturating_add(OCCURRENCES_KEPT as u32))
-        {
-            self.push(if number == event.count { last } else { between });
+        let added = event.count - self.count;
+        for number in (1..=added.min(OCCURRENCES_ADDED)).rev() {
+            self.occurrences
+                .push(if number == 1 { last } else { between });
         }
         self.count = event.count;
-        Absorbed::Matched
+        if added > OCCURRENCES_ADDED {
+            Absorbed::Capped
+        } else {
+            Absorbed::Matched
+        }
     }
 
-    fn push(&mut self, moment: Moment) {
-        if self.occurrences.len() == OCCURRENCES_KEPT {
-            self.occurrences.remove(0);
-        }
-        self.occurrences.push(moment);
+    fn latest(&self) -> (Option<Moment>, &str) {
+        (self.occurrences.last().copied(), &self.name)
     }
 }
 
@@ -120,28 +130,57 @@ pub struct EventLines {
     lines: Vec<EventLine>,
 }
 
-/// Event objects kept per subject.
-const LINES_KEPT: usize = 64;
-
 impl EventLines {
     /// Takes an Event of which the first occurrences may have been counted before.
     pub fn absorb(&mut self, event: &EventSeen, told: u32) -> Absorbed {
-        if let Some(line) = self.lines.iter_mut().find(|line| line.name == event.name) {
-            return line.absorb(event);
+        let known = self.lines.iter_mut().find(|line| line.name == event.name);
+        let mut absorbed = match known {
+            Some(line) => line.absorb(event),
+            None => self.add(event, told),
+        };
+        while self.kept() > OCCURRENCES_KEPT {
+            self.forget_oldest();
+            absorbed = Absorbed::Capped;
         }
-        if self.lines.len() == LINES_KEPT {
-            self.lines.remove(0);
-        }
-        let mut line = EventLine::new(event);
-        let absorbed = line.absorb(event);
-        line.told = told;
-        // Sorted by name, whose end is a time: the order of arrival across streams leaves no trace.
-        let place = self.lines.partition_point(|known| known.name < line.name);
-        self.lines.insert(place, line);
         absorbed
     }
 
-    /// All occurrences that fit, earliest first.
+    /// Sorted by name, whose end is a time: the order of arrival across streams leaves no trace.
+    fn add(&mut self, event: &EventSeen, told: u32) -> Absorbed {
+        let mut line = EventLine::new(event);
+        let absorbed = line.absorb(event);
+        line.told = told;
+        if absorbed == Absorbed::Repeated {
+            return absorbed;
+        }
+        let place = self.lines.partition_point(|known| known.name < line.name);
+        self.lines.insert(place, line);
+        if self.lines.len() <= LINES_KEPT {
+            return absorbed;
+        }
+        let oldest = (0..self.lines.len()).min_by_key(|place| self.lines[*place].latest());
+        if let Some(oldest) = oldest {
+            self.lines.remove(oldest);
+        }
+        Absorbed::Capped
+    }
+
+    fn kept(&self) -> usize {
+        self.lines.iter().map(|line| line.occurrences.len()).sum()
+    }
+
+    /// The last occurrence of a line stays, because the next is counted from it.
+    fn forget_oldest(&mut self) {
+        let several = self
+            .lines
+            .iter_mut()
+            .filter(|line| line.occurrences.len() > 1);
+        if let Some(line) = several.min_by_key(|line| line.occurrences.first().copied()) {
+            line.occurrences.remove(0);
+        }
+    }
+
+    /// The latest occurrences that fit, earliest first.
     pub fn occurrences<'a>(
         &'a self,
         fits: impl Fn(EventReason, Note) -> bool,
@@ -164,6 +203,7 @@ impl EventLines {
                 .cmp(&right.at)
                 .then_with(|| left.line.name.cmp(&right.line.name))
         });
+        found.drain(..found.len().saturating_sub(OCCURRENCES_READ));
         found
     }
 

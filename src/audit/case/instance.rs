@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
-use crate::audit::moment::Moment;
+use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::observation::{
     ContainerStatusSeen, PostStartFailure, StateSeen, TerminatedReason, TerminatedSeen,
     WaitingReason,
 };
+use crate::audit::verdict::SETTLE_SECONDS;
 
 /// Facts of one instance of one container; each is set once and kept.
 #[derive(Debug, Clone)]
@@ -55,10 +56,20 @@ pub enum Seen {
     Live,
 }
 
+/// Instances kept per container. Older ones go once nothing can change what was told of them: a crash loop
+/// may last as long as its pod.
+const INSTANCES_KEPT: usize = 32;
+/// Instances kept whatever is open about them; at one restart per second all of these are.
+const INSTANCES_MAX: usize = 256;
+
 /// The instances of one container, ascending by restart.
 #[derive(Debug, Clone, Default)]
 pub struct Instances {
     pub all: Vec<Instance>,
+    /// The lowest restart that is still taken: older instances were forgotten.
+    pub first_kept: u32,
+    /// The latest status showed fewer restarts than one before it.
+    pub went_back: bool,
 }
 
 impl Instances {
@@ -69,6 +80,11 @@ impl Instances {
     /// instance; while one runs or has ended for good, `lastState` is the one before.
     pub fn absorb(&mut self, now: Timestamp, seen: Seen, status: &ContainerStatusSeen) {
         let restart = status.restart_count;
+        let latest = self.all.last().map_or(0, |latest| latest.restart);
+        self.went_back = restart < latest.max(self.first_kept);
+        if restart < self.first_kept {
+            return;
+        }
         self.unread(seen, status);
         match &status.state {
             StateSeen::None => {}
@@ -95,6 +111,19 @@ impl Instances {
                 }
             }
         }
+        self.forget_old(now);
+    }
+
+    fn forget_old(&mut self, now: Timestamp) {
+        let is_over = |instance: &Instance| {
+            let ended = instance.ended.map(|ended| ended.seen_at);
+            ended.is_some_and(|at| seconds_after(at, 2 * SETTLE_SECONDS) <= now)
+        };
+        while self.all.len() > INSTANCES_MAX
+            || self.all.len() > INSTANCES_KEPT && is_over(&self.all[0])
+        {
+            self.first_kept = self.all.remove(0).restart.saturating_add(1);
+        }
     }
 
     /// A kubelet that cannot read an end counts a restart that never was; what never started is shown
@@ -109,7 +138,9 @@ impl Instances {
     }
 
     fn previous(&mut self, now: Timestamp, seen: Seen, status: &ContainerStatusSeen) {
-        if let (Some(last), Some(restart)) = (&status.last, status.restart_count.checked_sub(1)) {
+        if let (Some(last), Some(restart)) = (&status.last, status.restart_count.checked_sub(1))
+            && restart >= self.first_kept
+        {
             self.end(now, seen, restart, last);
         }
     }

@@ -82,18 +82,51 @@ impl Life {
             .min_by_key(|at| (!at.is_exact(), *at))
     }
 
-    fn can_hold(&self, at: Moment, next_started: Option<Moment>) -> bool {
+    fn can_hold(&self, occurrence: &Occurrence<'_>, next_started: Option<Moment>) -> bool {
+        let at = occurrence.at;
+        if tells_of_post_start(occurrence) && self.has_passed_post_start() {
+            return false;
+        }
         let begun = self
             .started()
             .is_none_or(|started| started.earliest <= at.latest);
         let end = self.instance.finished().or(next_started);
         begun && end.is_none_or(|end| end.latest >= at.earliest)
     }
+
+    /// A kubelet shows a container as running only after its postStart returned.
+    fn has_passed_post_start(&self) -> bool {
+        self.instance.running_seen_at.is_some() && !self.instance.post_start_error
+    }
 }
 
-/// Joins the instances of a container with its Events, ascending by restart.
+fn tells_of_post_start(occurrence: &Occurrence<'_>) -> bool {
+    occurrence.line.reason == EventReason::FailedPostStartHook
+        || occurrence.line.note == Note::FailedPostStartHook
+}
+
+/// Failures of postStart that fell on an instance which the pod's own status shows to have passed it. Those of
+/// instances that were forgotten are none.
+fn unfit(
+    lives: &[Life],
+    occurrences: &[Occurrence<'_>],
+    placed: &[(usize, Occurrence<'_>)],
+) -> Vec<EventReason> {
+    let from = lives.first().and_then(Life::started);
+    let unplaced = occurrences
+        .iter()
+        .filter(|occurrence| !placed.iter().any(|(_, other)| other == *occurrence));
+    unplaced
+        .filter(|occurrence| tells_of_post_start(occurrence))
+        .filter(|occurrence| from.is_none_or(|from| from.earliest <= occurrence.at.latest))
+        .map(|occurrence| occurrence.line.reason)
+        .collect()
+}
+
+/// Joins the instances of a container with its Events, ascending by restart. What no instance can be told by
+/// is refused.
 #[must_use]
-pub fn lives(container: &ContainerCase) -> Vec<Life> {
+pub fn lives(container: &ContainerCase, refused: &mut Vec<EventReason>) -> Vec<Life> {
     let mut lives: Vec<Life> = container
         .instances
         .all
@@ -108,12 +141,22 @@ pub fn lives(container: &ContainerCase) -> Vec<Life> {
     let kills = due(container, &lives, EventReason::Killing);
     let [told_post_start, told_pre_stop] = container.told;
     let restart = |told: Option<(u32, u32)>| told.map(|(restart, _)| restart);
-    add_unseen(&mut lives, restart(told_post_start), failures.len());
-    add_unseen(&mut lives, restart(told_pre_stop), kills.len());
-    for (place, failure) in places(&mut lives, &failures, restart(told_post_start)) {
+    let first_kept = container.instances.first_kept;
+    add_unseen(
+        &mut lives,
+        first_kept,
+        restart(told_post_start),
+        failures.len(),
+    );
+    add_unseen(&mut lives, first_kept, restart(told_pre_stop), kills.len());
+    let placed = places(&mut lives, &failures, restart(told_post_start));
+    refused.extend(unfit(&lives, &failures, &placed));
+    for (place, failure) in placed {
         lives[place].post_start_failure.get_or_insert(failure.at);
     }
-    for (place, kill) in places(&mut lives, &kills, restart(told_pre_stop)) {
+    let placed = places(&mut lives, &kills, restart(told_pre_stop));
+    refused.extend(unfit(&lives, &kills, &placed));
+    for (place, kill) in placed {
         let (note, event) = (kill.line.note, Some(kill.line.name.clone()));
         lives[place].told_attempts += u32::from(kill.is_told);
         lives[place].kills.push(Kill {
@@ -149,12 +192,13 @@ fn due<'a>(
 }
 
 /// Instances that came and went unseen: those between the last one counted and the last one that a status
-/// shows, or, where none shows any, one for each of `events`.
-fn add_unseen(lives: &mut Vec<Life>, counted: Option<u32>, events: usize) {
+/// shows, or, where none shows any, one for each of `events`. Those before `first_kept` are forgotten.
+fn add_unseen(lives: &mut Vec<Life>, first_kept: u32, counted: Option<u32>, events: usize) {
     if events == 0 {
         return;
     }
     let first = counted.map_or(0, |restart| restart.saturating_add(1));
+    let first = first.max(first_kept);
     let shown = lives.iter().rfind(|life| !life.is_unseen);
     let end = match shown {
         Some(shown) => shown.instance.restart,
@@ -192,7 +236,9 @@ fn place_start(lives: &mut Vec<Life>, at: Moment) {
         last.instance.has_ended() && end.is_none_or(|end| end.earliest <= at.latest)
     });
     if after_last {
-        let restart = lives.last().map_or(0, |last| last.instance.restart + 1);
+        let restart = lives
+            .last()
+            .map_or(0, |last| last.instance.restart.saturating_add(1));
         let mut life = Life::new(Instance::new(restart));
         life.started_event = Some(at);
         lives.push(life);
@@ -214,7 +260,7 @@ fn places<'a>(
     for occurrence in occurrences {
         let can_hold = |place: &usize| {
             let next_started = lives[place + 1..].iter().find_map(Life::started);
-            lives[*place].can_hold(occurrence.at, next_started)
+            lives[*place].can_hold(occurrence, next_started)
         };
         let is_new = |place: &usize| {
             occurrence.is_told || counted.is_none_or(|told| lives[*place].instance.restart > told)
@@ -227,11 +273,15 @@ fn places<'a>(
             .or_else(|| all().rev().find(|place| can_hold(place) && is_new(place)))
             .or_else(|| all().find(|place| can_hold(place) && !taken(place)))
             .or_else(|| all().rev().find(can_hold))
-            .or_else(|| next_unshown(lives, occurrence))
+            .or_else(|| {
+                let last = lives.len() - 1;
+                let is_taken = placed.iter().any(|(other, _)| *other == last);
+                is_taken.then(|| next_unshown(lives, occurrence)).flatten()
+            })
             .or_else(|| {
                 (from..lives.len())
                     .rev()
-                    .find(|place| begun_by(&lives[*place], occurrence.at))
+                    .find(|place| begun_by(&lives[*place], occurrence))
             });
         if let Some(place) = place {
             from = place;
@@ -241,61 +291,100 @@ fn places<'a>(
     placed
 }
 
-/// A postStart runs only in an instance that starts: one that fails after the last instance ended tells of
-/// one that no status shows yet.
+/// A postStart runs once in an instance: one that fails again after the last instance ended tells of one
+/// that no status shows yet.
 fn next_unshown(lives: &mut Vec<Life>, occurrence: &Occurrence<'_>) -> Option<usize> {
-    let of_post_start = occurrence.line.reason == EventReason::FailedPostStartHook
-        || occurrence.line.note == Note::FailedPostStartHook;
     let last = lives.last()?;
     let is_over = last
         .instance
         .finished()
         .is_some_and(|finished| finished.is_before(occurrence.at));
-    if !of_post_start || !is_over {
+    if !tells_of_post_start(occurrence) || !is_over {
         return None;
     }
-    lives.push(Life::unseen(last.instance.restart + 1));
+    lives.push(Life::unseen(last.instance.restart.saturating_add(1)));
     Some(lives.len() - 1)
 }
 
-fn begun_by(life: &Life, at: Moment) -> bool {
+fn begun_by(life: &Life, occurrence: &Occurrence<'_>) -> bool {
+    if tells_of_post_start(occurrence) && life.has_passed_post_start() {
+        return false;
+    }
     life.started()
-        .is_none_or(|started| started.earliest <= at.latest)
+        .is_none_or(|started| started.earliest <= occurrence.at.latest)
 }
 
-/// A failure belongs to the latest stop begun before it that has none; without any `Killing` it tells
-/// of a stop whose own Event was lost.
+/// A failure belongs to the first stop begun before it that has none, of a container that did not end long
+/// before; without any such `Killing` it tells of a stop whose own Event was lost, or comes later.
 fn place_pre_stop_failures(
     lives: &mut Vec<Life>,
     failures: &[Occurrence<'_>],
     counted: Option<u32>,
 ) {
     for failure in failures {
-        let mut kills: Vec<&mut Kill> = lives
-            .iter_mut()
-            .flat_map(|life| life.kills.iter_mut())
-            .collect();
-        kills.sort_by_key(|kill| kill.at);
-        let begun = |kill: &Kill| kill.at.earliest <= failure.at.latest;
-        let next_of = |place: usize, kills: &[&mut Kill]| kills.get(place + 1).map(|kill| kill.at);
-        let place = (0..kills.len()).find(|place| {
-            let before_next =
-                next_of(*place, &kills).is_none_or(|next| failure.at.earliest <= next.latest);
-            begun(kills[*place]) && kills[*place].failure.is_none() && before_next
-        });
-        if let Some(place) = place {
-            kills[place].failure = Some(failure.at);
-        } else if !kills.iter().any(|kill| begun(kill)) {
+        let at = failure.at;
+        if let Some((life, kill)) = free_kill(lives, at, |life| !is_long_over(life, at)) {
+            lives[life].kills[kill].failure = Some(at);
+        } else if !any_begun(lives, at) || is_of_another(lives, failure) {
             let lost = places(lives, std::slice::from_ref(failure), counted);
             if let Some((place, _)) = lost.first() {
-                let note = Note::StoppingContainer;
                 lives[*place].kills.push(Kill {
-                    at: failure.at,
-                    note,
+                    at,
+                    note: Note::StoppingContainer,
                     event: None,
-                    failure: Some(failure.at),
+                    failure: Some(at),
                 });
             }
+        } else if let Some((life, kill)) = free_kill(lives, at, |_| true) {
+            lives[life].kills[kill].failure = Some(at);
         }
     }
+}
+
+/// The first stop without a failure, by time, that began before `at` and the next of which did not.
+fn free_kill(
+    lives: &[Life],
+    at: Moment,
+    can_fail: impl Fn(&Life) -> bool,
+) -> Option<(usize, usize)> {
+    let mut kills: Vec<(Moment, usize, usize)> = Vec::new();
+    for (place, life) in lives.iter().enumerate() {
+        let own = life.kills.iter().enumerate();
+        kills.extend(own.map(|(number, kill)| (kill.at, place, number)));
+    }
+    kills.sort_unstable();
+    let fits = |number: &usize| {
+        let (begun_at, place, kill) = kills[*number];
+        let next = kills.get(number + 1).map(|(next, ..)| *next);
+        begun_at.earliest <= at.latest
+            && next.is_none_or(|next| at.earliest <= next.latest)
+            && lives[place].kills[kill].failure.is_none()
+            && can_fail(&lives[place])
+    };
+    let number = (0..kills.len()).find(fits)?;
+    let (_, place, kill) = kills[number];
+    Some((place, kill))
+}
+
+fn any_begun(lives: &[Life], at: Moment) -> bool {
+    let mut kills = lives.iter().flat_map(|life| &life.kills);
+    kills.any(|kill| kill.at.earliest <= at.latest)
+}
+
+/// An instance runs whose stop is not known to have begun: the failure is of that stop.
+fn is_of_another(lives: &[Life], failure: &Occurrence<'_>) -> bool {
+    lives.last().is_some_and(|last| {
+        let begun = last
+            .kills
+            .iter()
+            .any(|kill| kill.at.earliest <= failure.at.latest);
+        !begun && last.can_hold(failure, None)
+    })
+}
+
+/// A hook of it would have ended with it, or moments later.
+fn is_long_over(life: &Life, at: Moment) -> bool {
+    const LATER_SECONDS: i64 = 5;
+    let finished = life.instance.finished();
+    finished.is_some_and(|finished| finished.plus_seconds(LATER_SECONDS).is_before(at))
 }

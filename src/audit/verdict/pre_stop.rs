@@ -10,7 +10,7 @@ use super::grace::{self, Grace};
 use super::{View, evidence, request, skipped};
 use crate::audit::case::ContainerCase;
 use crate::audit::moment::Moment;
-use crate::audit::observation::{HookSpec, Note};
+use crate::audit::observation::{HookSpec, Note, StatusReason};
 use crate::audit::record::{Interval, Run};
 use crate::audit::words::{
     AttemptReason, Confidence, ContainerType, Handler, Outcome, Reason, Trigger,
@@ -219,6 +219,16 @@ impl Delivery<'_> {
         } else {
             Outcome::Overran
         }
+    }
+
+    /// The pod's own stream tells of the stop too: its Events may be anybody's.
+    fn stop_is_shown(&self) -> bool {
+        let case = self.view.case;
+        case.is_deleted()
+            || case.gone_at.is_some()
+            || case.phase.is_terminal()
+            || case.status_reason != StatusReason::None
+            || self.life.instance.has_ended()
     }
 
     /// The object is gone, or shows an end that says nothing.

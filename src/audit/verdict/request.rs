@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::View;
 use super::align::{Kill, Life};
+use super::{View, disproved};
 use crate::audit::moment::Moment;
 use crate::audit::nodes::NodeTrouble;
 use crate::audit::observation::{Disruption, EventReason, Note, StatusReason};
@@ -37,10 +37,10 @@ pub(super) fn trigger(view: &View<'_>) -> Option<Trigger> {
 /// The kubelet's own reason to stop a pod, and when it said so, where an Event tells it.
 fn kubelet_trigger(view: &View<'_>) -> Option<(Trigger, Option<Moment>)> {
     let case = view.case;
-    if let Some(at) = case.events.first(EventReason::Evicted) {
+    if let Some(at) = disproved::first_stop(view, EventReason::Evicted) {
         return Some((Trigger::NodePressureEvicted, Some(at)));
     }
-    if let Some(at) = case.events.first(EventReason::Preempting) {
+    if let Some(at) = disproved::first_stop(view, EventReason::Preempting) {
         return Some((Trigger::PreemptedByKubelet, Some(at)));
     }
     match case.status_reason {

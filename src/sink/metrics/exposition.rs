@@ -54,7 +54,7 @@ impl Exposition {
         format: Format,
     ) -> Self {
         let mut state = shared.state();
-        let exported = snapshot.synced && state.leadership != Some(Leadership::Follower);
+        let exported = snapshot.synced && state.leadership() != Some(Leadership::Follower);
         let slots = exported.then(|| state.shown.slots_of(&snapshot.workloads));
         let step = if exported {
             Step::Workloads {
@@ -143,7 +143,7 @@ impl Exposition {
         own::observation(text, &self.snapshot, &mut state.gaps);
         own::writes(text, &self.shared.status, &self.shared.events);
         own::capped(text, state.shown.capped());
-        own::process(text, &self.shared, state.leadership);
+        own::process(text, &self.shared, state.leadership());
     }
 }
 

@@ -8,6 +8,7 @@ use crate::audit::observation::{Resource, Uid};
 use crate::audit::record::{Gap, GapReason, WorkloadRef};
 use crate::audit::snapshot::{Active, Counters, Workload};
 use crate::audit::words::{Cause, Hook, Outcome, TerminationResult};
+use crate::leader::Term;
 
 const START: i64 = 1_763_000_000;
 
@@ -290,14 +291,28 @@ fn nothing_of_a_workload_is_exported_before_all_is_synced_or_by_a_follower() {
     assert!(text.contains("hookaudit_build_info{version=\"1.2.3\",revision=\"abc\"} 1\n"));
     assert!(!text.contains("leader_election_master_status"));
 
-    renderer.set_leadership(Leadership::Follower);
+    let (terms, receiver) = tokio::sync::watch::channel(None);
+    renderer.stand(Mandate::new(receiver));
     let text = told(&renderer, &snapshot([workload()]), 0);
     assert!(!text.contains("workload="), "{text}");
     assert!(text.contains("leader_election_master_status{name=\"hookaudit\"} 0\n"));
-    renderer.set_leadership(Leadership::Leader);
+    let term = |seconds_left: u64| Term {
+        deadline: tokio::time::Instant::now() + Duration::from_secs(seconds_left),
+        previous_renewed_at: None,
+    };
+    terms.send_replace(Some(term(60)));
     let text = told(&renderer, &snapshot([workload()]), 0);
     assert!(text.contains("workload=\"checkout\""));
     assert!(text.contains("leader_election_master_status{name=\"hookaudit\"} 1\n"));
+    terms.send_replace(Some(term(0)));
+    let text = told(&renderer, &snapshot([workload()]), 0);
+    assert!(
+        !text.contains("workload="),
+        "a term that is over exports nothing"
+    );
+    terms.send_replace(Some(term(60)));
+    renderer.resign();
+    assert!(!told(&renderer, &snapshot([workload()]), 0).contains("workload="));
 }
 
 #[test]

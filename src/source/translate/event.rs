@@ -1,8 +1,8 @@
 use jiff::{SignedDuration, Timestamp};
 
-use super::Reading;
+use super::{Reading, is_name};
 use crate::audit::observation::{EventReason, EventSeen, Note, Subject, Uid};
-use crate::source::wire::{Component, Event, EventType};
+use crate::source::wire::{Component, Event, EventType, Field};
 
 /// How far the time in an Event's name may lie from its stamps: an Event that expired is made again
 /// under its first name.
@@ -10,8 +10,8 @@ const NAME_MAY_DIFFER: SignedDuration = SignedDuration::from_hours(6);
 
 pub(super) fn seen(event: &Event, reading: &mut Reading) -> Option<EventSeen> {
     let metadata = reading.record(&event.metadata, "metadata");
-    let namespace = reading.required(&metadata.namespace, "metadata.namespace")?;
-    let name = reading.required(&metadata.name, "metadata.name")?;
+    let namespace = reading.name(&metadata.namespace, "metadata.namespace")?;
+    let name = reading.name(&metadata.name, "metadata.name")?;
     let version = reading.value(&metadata.resource_version, "metadata.resourceVersion");
     let source = reading.record(&event.source, "source");
     let series = reading.record(&event.series, "series");
@@ -32,8 +32,11 @@ pub(super) fn seen(event: &Event, reading: &mut Reading) -> Option<EventSeen> {
     let event_type = reading.copied(&event.event_type, "type");
     let reporting = reading.copied(&event.reporting_component, "reportingComponent");
     let component = reading.copied(&source.component, "source.component");
-    let host = reading.value(&source.host, "source.host");
+    let host = reading
+        .value(&source.host, "source.host")
+        .filter(|host| !host.is_empty());
     let instance = reading.value(&event.reporting_instance, "reportingInstance");
+    let from_kubelet = [component, reporting].contains(&Some(Component::Kubelet));
     Some(EventSeen {
         subject: subject(event, &namespace, reading),
         note: note(event, reason, reading),
@@ -50,18 +53,27 @@ pub(super) fn seen(event: &Event, reading: &mut Reading) -> Option<EventSeen> {
         last_at: last_at.or(last_of_series),
         created_at,
         warning: event_type == Some(EventType::Warning),
-        host: [host, instance]
-            .into_iter()
-            .flatten()
-            .find(|host| !host.is_empty())
-            .cloned(),
-        from_kubelet: [component, reporting].contains(&Some(Component::Kubelet)),
+        host: node(host.or(instance).map(AsRef::as_ref), from_kubelet, reading),
+        from_kubelet,
     })
+}
+
+/// The node that an Event says it comes from. Others than a kubelet write there what they like.
+fn node(host: Option<&str>, from_kubelet: bool, reading: &mut Reading) -> Option<Box<str>> {
+    let host = host.filter(|host| !host.is_empty())?;
+    if !is_name(host) && from_kubelet {
+        reading.defects.push("source.host");
+    }
+    is_name(host).then(|| host.into())
 }
 
 fn subject(event: &Event, namespace: &str, reading: &mut Reading) -> Subject {
     let object = reading.record(&event.involved_object, "involvedObject");
-    let Some(name) = reading.value(&object.name, "involvedObject.name") else {
+    const NAME: &str = "involvedObject.name";
+    if matches!(object.name, Field::Absent) {
+        return Subject::Other;
+    }
+    let Some(name) = reading.name(&object.name, NAME) else {
         return Subject::Other;
     };
     let kind = reading.value(&object.kind, "involvedObject.kind");
@@ -69,15 +81,18 @@ fn subject(event: &Event, namespace: &str, reading: &mut Reading) -> Subject {
         Some("Pod") => {
             let field_path = reading.value(&object.field_path, "involvedObject.fieldPath");
             let uid = reading.value(&object.uid, "involvedObject.uid");
-            let own = reading.value(&object.namespace, "involvedObject.namespace");
+            let own = match &object.namespace {
+                Field::Absent => None,
+                namespace => reading.name(namespace, "involvedObject.namespace"),
+            };
             Subject::Pod {
-                namespace: own.cloned().unwrap_or_else(|| namespace.into()),
-                name: name.clone(),
+                namespace: own.unwrap_or_else(|| namespace.into()),
+                name,
                 uid: uid.and_then(|uid| Uid::parse(uid)),
                 container: field_path.and_then(|path| path.0.clone()),
             }
         }
-        Some("Node") => Subject::Node { name: name.clone() },
+        Some("Node") => Subject::Node { name },
         _ => Subject::Other,
     }
 }

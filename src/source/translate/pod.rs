@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::{Reading, controller};
@@ -12,6 +14,10 @@ use crate::source::wire::{
     LifecycleHandler, Pod, PodStatus, Probe, Record, Signal,
 };
 
+/// An object of 1.5 MiB has room for thousands of containers and finalizers; no node runs so many.
+const CONTAINERS_MAX: usize = 500;
+const FINALIZERS_MAX: usize = 50;
+
 const DEFAULT_GRACE_SECONDS: i64 = 30;
 const SIGTERM: u8 = 15;
 
@@ -21,15 +27,15 @@ pub(super) fn seen(pod: &Pod, key: &DigestKey, reading: &mut Reading) -> Option<
     let status = reading.record(&pod.status, "status");
     let grace = &spec.termination_grace_period_seconds;
     let grace_seconds = reading
-        .copied(grace, "spec.terminationGracePeriodSeconds")
+        .seconds(grace, "spec.terminationGracePeriodSeconds")
         .unwrap_or(DEFAULT_GRACE_SECONDS);
     let (ready, disruption) = conditions(status, reading);
     let annotations = reading.record(&metadata.annotations, "metadata.annotations");
     let observed = &status.observed_generation;
     let reason = reading.copied(&status.reason, "status.reason");
     Some(PodSeen {
-        namespace: reading.required(&metadata.namespace, "metadata.namespace")?,
-        name: reading.required(&metadata.name, "metadata.name")?,
+        namespace: reading.name(&metadata.namespace, "metadata.namespace")?,
+        name: reading.name(&metadata.name, "metadata.name")?,
         uid: reading.required(&metadata.uid, "metadata.uid")?,
         created_at: reading.copied(&metadata.creation_timestamp, "metadata.creationTimestamp"),
         generation: reading.copied(&metadata.generation, "metadata.generation"),
@@ -37,10 +43,7 @@ pub(super) fn seen(pod: &Pod, key: &DigestKey, reading: &mut Reading) -> Option<
         deletion: deletion(metadata, grace_seconds, reading),
         finalizers: finalizers(metadata, reading),
         controller: controller(metadata, reading),
-        node: reading
-            .value(&spec.node_name, "spec.nodeName")
-            .filter(|name| !name.is_empty())
-            .cloned(),
+        node: node(&spec.node_name, reading),
         grace_seconds,
         restart_policy: reading
             .copied(&spec.restart_policy, "spec.restartPolicy")
@@ -61,10 +64,19 @@ fn finalizers(metadata: &wire::Metadata, reading: &mut Reading) -> Vec<Box<str>>
     let Some(list) = reading.value(&metadata.finalizers, FIELD) else {
         return Vec::new();
     };
-    let texts = list.items.iter();
-    texts
-        .filter_map(|item| reading.required(item, FIELD))
-        .collect()
+    if list.items.len() > FINALIZERS_MAX {
+        reading.defects.push(FIELD);
+    }
+    let texts = list.items.iter().take(FINALIZERS_MAX);
+    texts.filter_map(|item| reading.name(item, FIELD)).collect()
+}
+
+fn node(name: &Field<Box<str>>, reading: &mut Reading) -> Option<Box<str>> {
+    let is_set = name.get().is_some_and(|name| !name.is_empty());
+    if is_set || matches!(name, Field::Wrong) {
+        return reading.name(name, "spec.nodeName");
+    }
+    None
 }
 
 fn deletion(
@@ -74,7 +86,7 @@ fn deletion(
 ) -> Option<Deletion> {
     let deadline = reading.copied(&metadata.deletion_timestamp, "metadata.deletionTimestamp");
     let grace = &metadata.deletion_grace_period_seconds;
-    let grace = reading.copied(grace, "metadata.deletionGracePeriodSeconds");
+    let grace = reading.seconds(grace, "metadata.deletionGracePeriodSeconds");
     Some(Deletion {
         deadline: deadline?,
         grace_seconds: grace.unwrap_or(pod_grace_seconds),
@@ -129,10 +141,20 @@ fn containers(pod: &Pod, key: &DigestKey, reading: &mut Reading) -> Vec<Containe
         ),
     ];
     let mut seen = Vec::new();
+    let mut names = BTreeSet::new();
     for (container_type, (declared, declared_field), (statuses, statuses_field)) in lists {
         let statuses = reading.items(statuses, statuses_field);
         for declared in reading.items(declared, declared_field) {
             let name = declared.name.get();
+            if names.len() == CONTAINERS_MAX {
+                reading.defects.push(declared_field);
+                break;
+            }
+            // The API server refuses a second one of a name.
+            if !names.insert(name) {
+                reading.defects.push(declared_field);
+                continue;
+            }
             let status = statuses
                 .clone()
                 .find(|status| name.is_some() && status.name.get() == name);
@@ -149,7 +171,7 @@ fn container(
     key: &DigestKey,
     reading: &mut Reading,
 ) -> Option<ContainerSeen> {
-    let name = reading.required(&declared.name, "spec.containers.name")?;
+    let name = reading.name(&declared.name, "spec.containers.name")?;
     let policy = reading.copied(&declared.restart_policy, "spec.containers.restartPolicy");
     let container_type = match (container_type, policy) {
         (ContainerType::Init, Some(RestartPolicy::Always)) => ContainerType::Sidecar,
@@ -177,7 +199,7 @@ fn container(
 fn probe_grace_seconds(probe: &Record<Probe>, reading: &mut Reading) -> Option<i64> {
     let probe = reading.record(probe, "spec.containers.probe");
     let grace = &probe.termination_grace_period_seconds;
-    reading.copied(grace, "spec.containers.probe")
+    reading.seconds(grace, "spec.containers.probe")
 }
 
 fn hook(
@@ -211,7 +233,7 @@ fn hook(
             .map(|port| port.0.clone());
     } else if let Some(sleep) = reading.value(&handler.sleep, FIELD) {
         spec.handler = Handler::Sleep;
-        spec.sleep_seconds = reading.copied(&sleep.seconds, FIELD);
+        spec.sleep_seconds = reading.seconds(&sleep.seconds, FIELD);
     } else {
         reading.defects.push(FIELD);
         return None;

@@ -401,3 +401,12 @@ fn owners_namespaces_and_reports_are_read_and_told_gone() {
         [gone]
     );
 }
+
+#[test]
+fn the_report_of_pods_without_a_controller_has_a_target_without_a_name() {
+    let target = json!({"apiVersion": "v1", "kind": "Pod", "name": ""});
+    let report =
+        json!({"metadata": {"name": "barepods", "namespace": "n"}, "spec": {"targetRef": target}});
+    let seen = observe(Resource::HookAudits, Presence::Present, &report);
+    assert!(matches!(&seen[..], [Observation::Report(report)] if report.target.name.is_empty()));
+}

@@ -10,8 +10,31 @@ use crate::source::translate::{Presence, Translator};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
-/// Gets one object as observations; `None` where it is not there. The names are part of a path and
+/// Gets one object as the API's own JSON; `None` where it is not there. The names are part of a path and
 /// have to be names as the API takes them.
+///
+/// # Errors
+/// The API server does not answer in time, or refuses.
+pub async fn json(
+    client: &Client,
+    resource: Resource,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<String>, Failure> {
+    let request = Request::get(path(resource, namespace, name))
+        .body(Vec::new())
+        .map_err(|_| Failure::Refused)?;
+    match timeout(ANSWER_WITHIN, client.request_text(request)).await {
+        Ok(Ok(json)) => Ok(Some(json)),
+        Ok(Err(error)) => match Failure::of_client(&error) {
+            Failure::NotFound => Ok(None),
+            failure => Err(failure),
+        },
+        Err(_) => Err(Failure::Timeout),
+    }
+}
+
+/// Gets one object as observations, like [`json`].
 ///
 /// # Errors
 /// The API server does not answer in time, or refuses.
@@ -22,20 +45,11 @@ pub async fn object(
     namespace: &str,
     name: &str,
 ) -> Result<Option<Vec<Observation>>, Failure> {
-    let request = Request::get(path(resource, namespace, name))
-        .body(Vec::new())
-        .map_err(|_| Failure::Refused)?;
-    match timeout(ANSWER_WITHIN, client.request_text(request)).await {
-        Ok(Ok(json)) => {
-            let translation = translator.object(resource, Presence::Present, &json);
-            Ok(Some(translation.into_observations().collect()))
-        }
-        Ok(Err(error)) => match Failure::of_client(&error) {
-            Failure::NotFound => Ok(None),
-            failure => Err(failure),
-        },
-        Err(_) => Err(Failure::Timeout),
-    }
+    let json = json(client, resource, namespace, name).await?;
+    Ok(json.map(|json| {
+        let translation = translator.object(resource, Presence::Present, &json);
+        translation.into_observations().collect()
+    }))
 }
 
 fn path(resource: Resource, namespace: &str, name: &str) -> String {
@@ -44,6 +58,7 @@ fn path(resource: Resource, namespace: &str, name: &str) -> String {
         Resource::ReplicaSets => "/apis/apps/v1",
         Resource::Jobs => "/apis/batch/v1",
         Resource::HookAudits => "/apis/hookaudit.io/v1alpha1",
+        Resource::Leases => "/apis/coordination.k8s.io/v1",
         _ => "/api/v1",
     };
     match resource {

@@ -3,11 +3,15 @@
 //! Values are read into their place, because moving them costs as much as reading them.
 
 use std::fmt;
+use std::ops::Range;
 
 use jiff::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::audit::observation::Uid;
+
+/// From the beginning of Unix time, which kubelets write for a time they do not know, to the year 2200.
+const YEARS_SECONDS: Range<i64> = 0..7_258_118_400;
 
 /// A list is given room for this much at first: for one container, or for all conditions.
 const FIRST_RESERVED_BYTES: usize = 256;
@@ -339,9 +343,10 @@ impl Lenient for Uid {
 }
 
 impl Lenient for Timestamp {
-    /// RFC 3339 with up to nine digits of a second.
+    /// RFC 3339 with up to nine digits of a second, of a time at which a cluster can have been.
     fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok()
+        let at: Self = text.parse().ok()?;
+        YEARS_SECONDS.contains(&at.as_second()).then_some(at)
     }
 }
 

@@ -29,7 +29,7 @@ impl Delivery<'_> {
             run.outcome = Outcome::Failed;
             run.reason = Some(Reason::InvalidHandler);
             run.confidence = Some(Confidence::Confirmed);
-            run.settled = true;
+            run.settled = self.stop_is_shown();
             return;
         }
         if let Some(grace) = grace {
@@ -45,7 +45,7 @@ impl Delivery<'_> {
                     Confidence::Inferred
                 });
                 run.duration = Interval::between_seconds(limit, longest);
-                run.settled = true;
+                run.settled = self.stop_is_shown();
                 run.evidence
                     .push(format!("the grace was {} s", grace.seconds).into());
                 if !in_time {
@@ -60,7 +60,7 @@ impl Delivery<'_> {
         if grace.is_none() && shortest >= self.view.case.grace_seconds as f64 {
             run.outcome = Outcome::Overran;
             run.confidence = Some(Confidence::Inferred);
-            run.settled = true;
+            run.settled = self.stop_is_shown();
             return;
         }
         self.failed_early(failure, run);
