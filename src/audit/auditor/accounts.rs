@@ -101,6 +101,10 @@ impl Auditor {
 
     fn pod_account(&self, kept: &Kept, uid: Uid) -> Option<(Timestamp, PodAccount)> {
         let (since, mut account) = self.counted_account(uid)?;
+        // What another process counted is in the tallies as well.
+        if let Some(counted) = kept.others.pod(uid) {
+            account.add(counted);
+        }
         // Events of it were taken in and wait for its own stream.
         account.is_open |= self.early.is_awaited(&kept.key.0, uid);
         // Nothing counts an Event of a pod that is gone up any more: where marks are above all of its
@@ -133,7 +137,6 @@ impl Auditor {
             let mut account = blank;
             closed.tally.account(&mut account, &[]);
             account.lines.clone_from(&closed.lines);
-            account.add(&closed.tally.told);
             return Some((Timestamp::MIN, account));
         }
         let resting = self
@@ -151,7 +154,6 @@ impl Open {
         let pending: Vec<RunKey> = self.pending.iter().map(|run| run.key.clone()).collect();
         self.tally.account(&mut account, &pending);
         account.lines = self.all_lines();
-        account.add(&self.tally.told);
         if let Some(resumed) = &self.resumed {
             account.add(&resumed.pod);
         }

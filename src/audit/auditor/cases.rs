@@ -114,10 +114,8 @@ impl Open {
     }
 
     fn note_pending(&mut self, judgement: &Judgement) {
-        let told = &self.tally.told;
         let open = judgement.runs.iter().filter(|run| !run.settled);
         self.pending = open
-            .filter(|run| told.covers(run) == Covered::No)
             .map(|run| Pending {
                 key: key(run),
                 outcome: run.outcome,
@@ -125,8 +123,7 @@ impl Open {
             })
             .collect();
         let termination = judgement.termination.as_ref();
-        self.termination_pending = told.termination.is_none()
-            && termination.is_some_and(|termination| !termination.settled);
+        self.termination_pending = termination.is_some_and(|termination| !termination.settled);
     }
 }
 
@@ -227,8 +224,6 @@ impl Auditor {
             None => {
                 let covered = self.covers_termination(workload, pod.uid, open);
                 if covered {
-                    let told = &mut open.tally.told;
-                    told.termination = told.termination.or(termination.result);
                     return;
                 }
                 self.count_verdict("termination", termination.confidence);
@@ -256,14 +251,11 @@ impl Auditor {
         let before = match open.tally.runs.get(&key(run)) {
             Some(counted) if is_same(&counted.verdict) => return,
             Some(counted) => Some(counted.verdict.clone()),
-            None => {
-                let covered = self.covered(workload, pod.uid, open, run);
-                match lacking(run, covered) {
-                    None => return open.tally.cover(run, covered),
-                    Some(Move::Amend(before, _)) => Some(before),
-                    Some(_) => None,
-                }
-            }
+            None => match lacking(run, self.covered(workload, pod.uid, open, run)) {
+                None => return,
+                Some(Move::Amend(before, _)) => Some(before),
+                Some(_) => None,
+            },
         };
         let sequence = self.next_sequence();
         open.pod = Some(pod.clone());
@@ -283,33 +275,23 @@ impl Auditor {
 
     /// What the status that the workload's ledger rests on says of a run.
     fn covered(&self, workload: WorkloadId, uid: Uid, open: &Open, run: &Run) -> Covered {
-        let told = open.tally.told.covers(run);
-        if told != Covered::No {
-            return told;
-        }
         if let Some(resumed) = &open.resumed {
             let covered = resumed.pod.covers(run);
             if covered != Covered::No {
                 return covered;
             }
         }
-        match self.ledgers.kept.get(&workload) {
-            Some(kept) if kept.account.writer != self.writer => {
-                kept.account.covers_run(uid, &open.case.marks, run)
-            }
-            _ => Covered::No,
-        }
+        let kept = self.ledgers.kept.get(&workload);
+        kept.map_or(Covered::No, |kept| {
+            kept.others.covers_run(uid, &open.case.marks, run)
+        })
     }
 
     fn covers_termination(&self, workload: WorkloadId, uid: Uid, open: &Open) -> bool {
         let resumed = open.resumed.as_ref();
         let kept = self.ledgers.kept.get(&workload);
-        open.tally.told.termination.is_some()
-            || resumed.is_some_and(|resumed| resumed.pod.termination.is_some())
-            || kept.is_some_and(|kept| {
-                kept.account.writer != self.writer
-                    && kept.account.covers_termination(uid, &open.case.marks)
-            })
+        resumed.is_some_and(|resumed| resumed.pod.termination.is_some())
+            || kept.is_some_and(|kept| kept.others.covers_termination(uid, &open.case.marks))
     }
 
     /// What is refused by what the pod shows later counts once.

@@ -119,8 +119,6 @@ impl Auditor {
             None if is_new && !self.was_synced => self.resumed(workload, pod.uid),
             None => None,
         };
-        let listed = workload.and_then(|id| self.ledgers.kept.get(&id));
-        let listed = listed.and_then(|kept| kept.account.pod(pod.uid).cloned());
         let open = self.cases.entry(pod.uid).or_insert_with(|| {
             let mut case = Case::new(now, pod);
             case.phase = phase_before.unwrap_or(case.phase);
@@ -138,9 +136,6 @@ impl Auditor {
         if is_new {
             open.resume(resumed);
             open.go_on(self.closed.remove(pod.uid));
-            if let Some(listed) = &listed {
-                open.tally.hear(listed);
-            }
         }
         if let Some(resting) = resting {
             open.case.already_told(&resting.restarts);

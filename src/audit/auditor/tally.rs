@@ -18,8 +18,6 @@ pub(super) fn key(run: &Run) -> RunKey {
 pub(super) struct Tally {
     pub(super) runs: BTreeMap<RunKey, Counted<Run>>,
     pub(super) termination: Option<Counted<Termination>>,
-    /// What statuses of other processes hold of the pod. A status written over theirs has to go on saying so.
-    pub(super) told: PodAccount,
 }
 
 /// A verdict that moved a tally.
@@ -80,34 +78,7 @@ impl Tally {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.runs.is_empty() && self.termination.is_none() && self.told.is_blank()
-    }
-
-    /// Takes what a status of another process says of the pod.
-    pub(super) fn hear(&mut self, listed: &PodAccount) {
-        let earlier = std::mem::replace(&mut self.told, listed.clone());
-        self.told.is_open = false;
-        self.told.add(&earlier);
-    }
-
-    /// A status of another process holds the run without listing it.
-    pub(super) fn cover(&mut self, run: &Run, covered: Covered) {
-        let outcome = match covered {
-            Covered::As(outcome) => outcome,
-            Covered::Yes | Covered::No => run.outcome,
-        };
-        let run = RunAccount {
-            container: run.container.clone(),
-            hook: run.hook,
-            restart: run.restart,
-            attempt: run.attempt,
-            outcome,
-            pending: Vec::new(),
-        };
-        self.told.add(&PodAccount {
-            runs: vec![run],
-            ..PodAccount::default()
-        });
+        self.runs.is_empty() && self.termination.is_none()
     }
 
     /// Writes down what of the pod is counted; `pending` are runs that are not.
