@@ -213,7 +213,8 @@ impl Auditor {
         Some((&closed.pod, &closed.tally, &closed.marks))
     }
 
-    /// Forgets closed pods whose verdicts are all in the status.
+    /// Forgets closed pods whose verdicts are all in the status. One that lives opens a case again, at the latest when it
+    /// stops, and has to know then what was counted.
     fn let_go(&mut self, workload: WorkloadId, is_own: bool) {
         let Some(kept) = self.ledgers.kept.get(&workload) else {
             return;
@@ -230,6 +231,7 @@ impl Auditor {
         let over: Vec<Uid> = kept
             .pods_listed
             .iter()
+            .filter(|uid| self.roster.get(**uid).is_none())
             .filter(|uid| {
                 self.closed
                     .get(**uid)
