@@ -280,11 +280,13 @@ impl Case {
             .any(|container| container.instances.went_back)
     }
 
-    /// The runs of these instances were told before; per container, its last restart then.
-    pub fn already_told(&mut self, restarts: &[u32]) {
-        for (container, told) in self.containers.iter_mut().zip(restarts) {
+    /// The runs of these instances were told before; per container, the latest then, and whether it had ended.
+    pub fn already_told(&mut self, latest: &[(u32, bool)]) {
+        for (container, (told, has_ended)) in self.containers.iter_mut().zip(latest) {
             for instance in &mut container.instances.all {
                 instance.post_start_told |= instance.restart <= *told;
+                let end_told = instance.restart < *told || *has_ended && instance.restart == *told;
+                instance.preexisting |= end_told;
             }
         }
     }

@@ -11,8 +11,8 @@ use crate::audit::roster::{Hooks, Upserted};
 /// What is kept of a pod with hooks while nothing happens to it.
 #[derive(Debug, Clone)]
 pub(super) struct Resting {
-    /// Per container, how often it had been restarted: those runs are told already.
-    restarts: Box<[u32]>,
+    /// Per container, the latest instance, and whether that had ended: those runs are told already.
+    latest: Box<[(u32, bool)]>,
     /// What was counted of it before this process watched.
     pub(super) resumed: Option<Box<Resumed>>,
 }
@@ -25,10 +25,10 @@ impl Resting {
                 .instances
                 .all
                 .last()
-                .map_or(0, |latest| latest.restart)
+                .map_or((0, false), |latest| (latest.restart, latest.has_ended()))
         };
         Self {
-            restarts: open.case.containers.iter().map(latest).collect(),
+            latest: open.case.containers.iter().map(latest).collect(),
             resumed: open
                 .resumed
                 .clone()
@@ -138,7 +138,7 @@ impl Auditor {
             open.go_on(self.closed.remove(pod.uid));
         }
         if let Some(resting) = resting {
-            open.case.already_told(&resting.restarts);
+            open.case.already_told(&resting.latest);
         }
         if let Some(workload) = open.workload {
             self.list_pod(workload, pod.uid);

@@ -7,11 +7,12 @@
 //! What was counted before this process watched takes no place again, and an instance that came and went
 //! unseen gets a place where an Event tells of it.
 
-use crate::audit::case::ContainerCase;
 use crate::audit::case::events::Occurrence;
 use crate::audit::case::instance::Instance;
+use crate::audit::case::{ContainerCase, Shown};
 use crate::audit::moment::Moment;
 use crate::audit::observation::{EventReason, Note};
+use crate::audit::words::{Handler, Hook};
 
 /// No more than occurrences are kept of an Event.
 const UNSEEN_MAX: u32 = 64;
@@ -173,7 +174,7 @@ pub fn lives(container: &ContainerCase, refused: &mut Vec<EventReason>) -> Vec<L
         life.told_attempts = told.map_or(0, |(_, attempt)| attempt.saturating_sub(among_kills));
     }
     let failures = due(container, &lives, EventReason::FailedPreStopHook);
-    place_pre_stop_failures(&mut lives, &failures, restart(told_pre_stop));
+    place_pre_stop_failures(container, &mut lives, &failures);
     lives
 }
 
@@ -315,15 +316,20 @@ fn begun_by(life: &Life, occurrence: &Occurrence<'_>) -> bool {
 }
 
 /// A failure belongs to the first stop begun before it that has none, of a container that did not end long
-/// before; without any such `Killing` it tells of a stop whose own Event was lost, or comes later.
+/// before; without any such `Killing` it tells of a stop whose own Event was lost, or comes later. A request
+/// to another host may outlive its container.
 fn place_pre_stop_failures(
+    container: &ContainerCase,
     lives: &mut Vec<Life>,
     failures: &[Occurrence<'_>],
-    counted: Option<u32>,
 ) {
+    let counted = container.told[Hook::PreStop as usize].map(|(restart, _)| restart);
+    let handler = container.pre_stop.as_ref().map(|spec| spec.handler);
+    let may_outlive = handler == Some(Handler::HTTPGet);
     for failure in failures {
         let at = failure.at;
-        if let Some((life, kill)) = free_kill(lives, at, |life| !is_long_over(life, at)) {
+        let own = free_kill(lives, at, |life| may_outlive || !is_long_over(life, at));
+        if let Some((life, kill)) = own {
             lives[life].kills[kill].failure = Some(at);
         } else if !any_begun(lives, at) || is_of_another(lives, failure) {
             let lost = places(lives, std::slice::from_ref(failure), counted);
@@ -335,7 +341,9 @@ fn place_pre_stop_failures(
                     failure: Some(at),
                 });
             }
-        } else if let Some((life, kill)) = free_kill(lives, at, |_| true) {
+        } else if container.shown == Shown::Terminated
+            && let Some((life, kill)) = free_kill(lives, at, |_| true)
+        {
             lives[life].kills[kill].failure = Some(at);
         }
     }
