@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::account::Account;
 use super::observation::Uid;
 use super::record::{Gap, Incident};
-use super::snapshot::{HookLedger, Streak, TerminationLedger, Written};
+use super::snapshot::{HookLedger, Streak, TerminationLedger, Written, WrittenHook};
 use super::words::{ConditionStatus, ConditionType, Outcome};
 
 /// What of a workload's ledger its status tells.
@@ -41,15 +41,21 @@ impl Base {
     /// The tallies as they stand in the status.
     #[must_use]
     pub fn written(&self) -> Written {
-        let outcomes = |row: &HookLedger| {
-            let mut ever = row.outcomes;
+        let hook = |row: &HookLedger| {
+            let mut ever_counted = row.outcomes;
             for outcome in Outcome::ALL {
-                ever[*outcome as usize] = row.ever_counted(*outcome);
+                ever_counted[*outcome as usize] = row.ever_counted(*outcome);
             }
-            (row.container.clone(), row.hook, ever)
+            WrittenHook {
+                container: row.container.clone(),
+                hook: row.hook,
+                ever_counted,
+                duplicates: row.duplicates,
+                amendments: row.amendments.clone().into(),
+            }
         };
         Written {
-            outcomes: self.hooks.iter().map(outcomes).collect(),
+            hooks: self.hooks.iter().map(hook).collect(),
             results: self.terminations.results,
             total_seconds: self.terminations.total_seconds,
         }

@@ -94,6 +94,8 @@ pub struct Basis {
     pub account: Account,
     /// The tallies as the API holds them; `None` while it holds none.
     pub written: Option<Arc<Written>>,
+    /// The tallies as another process wrote them last: what it listed, it also exported.
+    pub inherited: Option<Arc<Written>>,
     /// The resourceVersion of the `HookAudit` that was last seen.
     pub report_version: Option<Box<str>>,
 }
@@ -101,10 +103,20 @@ pub struct Basis {
 /// Tallies as they stand in a status.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
-    /// Per container and hook, runs that were ever counted with an outcome.
-    pub outcomes: Box<[(Box<str>, Hook, [u64; Outcome::ALL.len()])]>,
+    pub hooks: Box<[WrittenHook]>,
     pub results: [u64; TerminationResult::ALL.len()],
     pub total_seconds: u64,
+}
+
+/// Tallies of one hook as they stand in a status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenHook {
+    pub container: Box<str>,
+    pub hook: Hook,
+    /// Runs that were ever counted with an outcome, in the order of [`Outcome::ALL`].
+    pub ever_counted: [u64; Outcome::ALL.len()],
+    pub duplicates: u64,
+    pub amendments: Box<[(Outcome, Outcome, u64)]>,
 }
 
 impl Workload {
@@ -172,9 +184,9 @@ impl Written {
     /// Runs of a hook that were ever written with an outcome.
     #[must_use]
     pub fn ever_counted(&self, container: &str, hook: Hook, outcome: Outcome) -> u64 {
-        let mut rows = self.outcomes.iter();
-        rows.find(|(name, of, _)| **name == *container && *of == hook)
-            .map_or(0, |(_, _, outcomes)| outcomes[outcome as usize])
+        let mut rows = self.hooks.iter();
+        rows.find(|row| *row.container == *container && row.hook == hook)
+            .map_or(0, |row| row.ever_counted[outcome as usize])
     }
 }
 

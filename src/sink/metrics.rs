@@ -16,7 +16,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use prometheus::Registry;
 
-use crate::api::HookAudit;
 use crate::audit::snapshot::Snapshot;
 use crate::leader::Mandate;
 use crate::sink::events::EventCounters;
@@ -111,12 +110,6 @@ impl Renderer {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.shared.registry
-    }
-
-    /// Goes on with the counters of a status that was there before this process, without starting at 0.
-    /// To be called for every `HookAudit` of the first list.
-    pub fn continue_from(&self, audit: &HookAudit) {
-        self.shared.state().shown.continue_from(audit);
     }
 
     /// Exports the workload families only while this mandate lasts, asked at each exposition. Until it is told,

@@ -68,6 +68,8 @@ pub(super) struct Kept {
     pub(super) others: Arc<Account>,
     /// Those tallies; `None` while no status was seen.
     pub(super) written: Option<Arc<Written>>,
+    /// The same of the last status that another process wrote.
+    pub(super) inherited: Option<Arc<Written>>,
     pub(super) report_version: Option<Box<str>>,
     /// The newest Events of its pods that were taken in, per reason.
     pub(super) marks: Marks,
@@ -197,6 +199,7 @@ impl Auditor {
             account: Arc::default(),
             others: Arc::default(),
             written: None,
+            inherited: None,
             report_version,
             marks: Marks::default(),
             pods_listed: BTreeSet::new(),
@@ -455,6 +458,7 @@ impl Auditor {
                 let basis = Basis {
                     account,
                     written: kept.written.clone(),
+                    inherited: kept.inherited.clone(),
                     report_version: kept.report_version.clone(),
                 };
                 let view = kept.ledger.view(self.now, revision, basis);

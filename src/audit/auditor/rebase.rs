@@ -152,7 +152,11 @@ impl Auditor {
         for pod in &account.pods {
             self.ledgers.listed.insert(pod.pod, workload);
         }
-        kept.written = Some(Arc::new(base.written()));
+        let written = Arc::new(base.written());
+        if !is_own {
+            kept.inherited = Some(Arc::clone(&written));
+        }
+        kept.written = Some(written);
         if !self.was_synced {
             // What the process before took in is in these tallies, or open in its account.
             kept.marks.raise_to(&account.marks, |_| false);

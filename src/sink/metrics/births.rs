@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::audit::base::Base;
-use crate::audit::snapshot::HookLedger;
+use crate::audit::snapshot::{HookLedger, Written};
 use crate::audit::words::{Hook, Outcome, TerminationResult};
 
 /// The moment of one exposition.
@@ -73,24 +72,24 @@ impl Births {
         }
     }
 
-    /// All that the API's status lists has been shown by whoever wrote it.
-    pub(super) fn of(base: &Base) -> Self {
-        let hooks = base.hooks.iter().map(|ledger| HookBirths {
-            container: ledger.container.clone(),
-            hook: Some(ledger.hook),
+    /// All that a status of another process lists has been shown by it.
+    pub(super) fn inherited(written: &Written) -> Self {
+        let hooks = written.hooks.iter().map(|row| HookBirths {
+            container: row.container.clone(),
+            hook: Some(row.hook),
             new: Birth::default(),
             outcomes: Birth::LONG_AGO,
             rare: Outcome::ALL
                 .iter()
-                .filter(|&&outcome| ledger.count(outcome) > 0)
+                .filter(|&&outcome| row.ever_counted[outcome as usize] > 0)
                 .map(|&outcome| (outcome, Birth::LONG_AGO))
                 .collect(),
-            duplicates: if ledger.duplicates > 0 {
+            duplicates: if row.duplicates > 0 {
                 Birth::LONG_AGO
             } else {
                 Birth::default()
             },
-            amendments: ledger
+            amendments: row
                 .amendments
                 .iter()
                 .map(|&(from, to, _)| ((from, to), Birth::LONG_AGO))
@@ -102,7 +101,7 @@ impl Births {
         };
         births.seconds = Birth::LONG_AGO;
         for &result in TerminationResult::ALL {
-            if is_born_at_zero(result) || base.terminations.count(result) > 0 {
+            if is_born_at_zero(result) || written.results[result as usize] > 0 {
                 births.results[result as usize] = Birth::LONG_AGO;
             }
         }

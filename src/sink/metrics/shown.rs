@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::api::{HookAudit, base};
 use crate::audit::snapshot::Workload;
 
 use super::births::Births;
@@ -39,8 +38,6 @@ pub(super) struct Slot {
     own: u16,
     /// A bit per family in which it was folded; it stays so, or the sum would go down.
     folded: u16,
-    /// Its counters go on from a status; it is kept while nothing of it is seen.
-    continued: bool,
 }
 
 /// Whether a workload's series are its own.
@@ -51,24 +48,6 @@ pub(super) enum Place {
 }
 
 impl Shown {
-    pub(super) fn continue_from(&mut self, audit: &HookAudit) {
-        let Some(base) = base(audit) else { return };
-        let target = audit.spec.target_ref.workload();
-        let key = (
-            audit
-                .metadata
-                .namespace
-                .as_deref()
-                .unwrap_or_default()
-                .into(),
-            target.kind,
-            target.name,
-        );
-        let at = self.insert(key);
-        self.slots[at].births = Births::of(&base);
-        self.slots[at].continued = true;
-    }
-
     /// The slot of each workload of a snapshot; slots of workloads that are gone become free.
     /// `None` where two workloads would have the same labels.
     pub(super) fn slots_of(&mut self, workloads: &[Arc<Workload>]) -> Vec<Option<usize>> {
@@ -91,7 +70,7 @@ impl Shown {
             match known.next_if(|(key, _)| order(key, workload) == Ordering::Equal) {
                 Some((_, at)) => slots.push(Some(*at)),
                 None => {
-                    new.push((slots.len(), key_of(workload)));
+                    new.push((slots.len(), workload));
                     slots.push(None);
                 }
             }
@@ -100,8 +79,8 @@ impl Shown {
         for (key, at) in gone {
             self.release(&key, at);
         }
-        for (position, key) in new {
-            slots[position] = Some(self.insert(key));
+        for (position, workload) in new {
+            slots[position] = Some(self.insert(workload));
         }
         slots
     }
@@ -145,22 +124,24 @@ impl Shown {
         &self.capped
     }
 
-    fn insert(&mut self, key: Key) -> usize {
-        if let Some(&at) = self.index.get(&key) {
-            return at;
-        }
-        let at = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
+    fn insert(&mut self, workload: &Workload) -> usize {
+        let births = workload.basis.inherited.as_deref();
+        let slot = Slot {
+            births: births.map(Births::inherited).unwrap_or_default(),
+            ..Slot::default()
+        };
+        let at = if let Some(free) = self.free.pop() {
+            self.slots[free] = slot;
+            free
+        } else {
+            self.slots.push(slot);
             self.slots.len() - 1
-        });
-        self.index.insert(key, at);
+        };
+        self.index.insert(key_of(workload), at);
         at
     }
 
     fn release(&mut self, key: &Key, at: usize) {
-        if self.slots[at].continued {
-            return;
-        }
         let slot = std::mem::take(&mut self.slots[at]);
         for (family, own) in self.own.iter_mut().enumerate() {
             *own -= usize::from(slot.own & (1 << family) != 0);

@@ -3,10 +3,9 @@ use std::process::{Command, Stdio};
 
 use super::*;
 use crate::api::fixture::{plain_hook, plain_workload, target};
-use crate::api::{HookAuditSpec, HookAuditStatus, TargetRef};
 use crate::audit::observation::{Resource, Uid};
 use crate::audit::record::{Gap, GapReason, WorkloadRef};
-use crate::audit::snapshot::{Active, Counters, Workload};
+use crate::audit::snapshot::{Active, Counters, Workload, Written, WrittenHook};
 use crate::audit::words::{Cause, Hook, Outcome, TerminationResult};
 use crate::leader::Term;
 
@@ -157,16 +156,21 @@ fn a_rare_counter_is_born_at_zero_too() {
 #[test]
 fn a_counter_of_an_earlier_leader_goes_on_without_a_zero() {
     let renderer = renderer(10);
-    let spec = HookAuditSpec {
-        target_ref: TargetRef::of(&workload().target),
-        thresholds: None,
-        suppressions: Vec::new(),
+    let mut continued = workload();
+    let row = &continued.hooks[1];
+    let written = Written {
+        hooks: Box::new([WrittenHook {
+            container: row.container.clone(),
+            hook: row.hook,
+            ever_counted: row.outcomes,
+            duplicates: 0,
+            amendments: Box::default(),
+        }]),
+        results: continued.terminations.results,
+        total_seconds: continued.terminations.total_seconds,
     };
-    let mut audit = HookAudit::new("deployment-checkout", spec);
-    audit.metadata.namespace = Some("shop".into());
-    audit.status = Some(HookAuditStatus::from(&workload()));
-    renderer.continue_from(&audit);
-    let text = told(&renderer, &snapshot([workload()]), 0);
+    continued.basis.inherited = Some(Arc::new(written));
+    let text = told(&renderer, &snapshot([continued]), 0);
     assert!(
         text.contains("hook=\"preStop\",outcome=\"failed\"} 1\n"),
         "{text}"
