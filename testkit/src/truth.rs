@@ -7,7 +7,7 @@
 mod audit_log;
 mod build;
 mod grade;
-mod kubelet_log;
+pub(crate) mod kubelet_log;
 mod pods;
 mod post_start;
 mod pre_stop;

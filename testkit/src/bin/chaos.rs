@@ -1,0 +1,140 @@
+//! Tries faults on the operator, compares its tallies with what happened, and writes the table.
+//!
+//! `chaos HOOKAUDIT [--short] [--record] [--rounds NUMBER] [--at-once NUMBER] [--flag FLAG]... [--out DIR] [--table FILE] [NAME...]`; a NAME is a part of a fault's name,
+//! a FLAG one more for the operator.
+
+use std::fs;
+use std::io::{Write, stderr, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use hookaudit_testkit::chaos::fault::Fault;
+use hookaudit_testkit::chaos::faults;
+use hookaudit_testkit::chaos::play::{Options, play};
+use hookaudit_testkit::chaos::table::{Row, document, table};
+use tokio::sync::Semaphore;
+
+/// Each has a cluster of its own, and waits most of the time.
+const AT_ONCE: usize = 2;
+
+struct Arguments {
+    options: Options,
+    at_once: usize,
+    table: Option<PathBuf>,
+    names: Vec<String>,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = arguments()?;
+    let chosen: Vec<Fault> = faults::all()
+        .into_iter()
+        .filter(|fault| !arguments.options.short || fault.short_rounds.is_some())
+        .filter(|fault| {
+            let names = &arguments.names;
+            names.is_empty() || names.iter().any(|name| fault.name.contains(name.as_str()))
+        })
+        .collect();
+    if chosen.is_empty() {
+        bail!("no fault is called like {:?}", arguments.names);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()?;
+    let (rows, failures) = runtime.block_on(play_all(&chosen, &arguments));
+    let made = table(&rows);
+    stdout().write_all(made.as_bytes())?;
+    if let Some(path) = &arguments.table {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        let text = document(&text, &made)
+            .with_context(|| format!("{} has no place for the table", path.display()))?;
+        fs::write(path, text)?;
+    }
+    let is_good = failures == 0 && rows.iter().all(|row| row.problems.is_empty());
+    Ok(ExitCode::from(u8::from(!is_good)))
+}
+
+fn arguments() -> anyhow::Result<Arguments> {
+    let mut words = std::env::args().skip(1);
+    let program = words
+        .next()
+        .context("the first argument is the hookaudit program")?;
+    let mut arguments = Arguments {
+        options: Options {
+            program: std::path::absolute(program)?,
+            out: std::path::absolute("target/chaos")?,
+            flags: Vec::new(),
+            records: false,
+            short: false,
+            rounds: None,
+        },
+        at_once: AT_ONCE,
+        table: None,
+        names: Vec::new(),
+    };
+    while let Some(word) = words.next() {
+        let mut value = || {
+            words
+                .next()
+                .with_context(|| format!("{word} needs a value"))
+        };
+        match word.as_str() {
+            "--short" => arguments.options.short = true,
+            "--record" => arguments.options.records = true,
+            "--rounds" => arguments.options.rounds = Some(value()?.parse()?),
+            "--at-once" => arguments.at_once = value()?.parse()?,
+            "--flag" => arguments.options.flags.push(value()?),
+            "--out" => arguments.options.out = std::path::absolute(value()?)?,
+            "--table" => arguments.table = Some(value()?.into()),
+            flag if flag.starts_with('-') => bail!("unknown: {flag}"),
+            _ => arguments.names.push(word),
+        }
+    }
+    Ok(arguments)
+}
+
+/// The rows of those that could be played, and how many could not.
+async fn play_all(chosen: &[Fault], arguments: &Arguments) -> (Vec<Row>, usize) {
+    let places = Semaphore::new(arguments.at_once);
+    let one = async |fault: &Fault| {
+        let _place = places.acquire().await?;
+        let began = Instant::now();
+        tell(&format!("{}: {}", fault.name, fault.about));
+        let played = play(fault, &arguments.options).await;
+        tell(&format!(
+            "{}: played in {} s",
+            fault.name,
+            began.elapsed().as_secs()
+        ));
+        played
+    };
+    let played = futures::future::join_all(
+        chosen
+            .iter()
+            .map(async |fault| (fault.name, one(fault).await)),
+    );
+    let mut rows = Vec::new();
+    let mut failures = 0;
+    for (name, played) in played.await {
+        match played {
+            Ok(row) => {
+                row.problems
+                    .iter()
+                    .for_each(|problem| tell(&format!("{name}: {problem}")));
+                rows.push(row);
+            }
+            Err(error) => {
+                tell(&format!("{name}: not played: {error:#}"));
+                failures += 1;
+            }
+        }
+    }
+    (rows, failures)
+}
+
+fn tell(line: &str) {
+    drop(writeln!(stderr(), "{line}"));
+}
