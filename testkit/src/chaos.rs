@@ -7,6 +7,7 @@ pub mod http;
 pub mod life;
 pub mod play;
 pub mod producer;
+pub mod prometheus;
 pub mod proxy;
 pub mod real;
 pub mod replica;

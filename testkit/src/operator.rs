@@ -118,21 +118,6 @@ impl Operator {
         Ok((code, body.to_owned()))
     }
 
-    /// Sends it a signal, say `STOP`.
-    ///
-    /// # Errors
-    /// There is no such signal.
-    pub fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let process = self.child.id().to_string();
-        let status = Command::new("kill")
-            .args(["-s", signal, &process])
-            .status()?;
-        if !status.success() {
-            bail!("{signal} could not be sent: {status}");
-        }
-        Ok(())
-    }
-
     #[must_use]
     pub fn process(&self) -> u32 {
         self.child.id()

@@ -40,6 +40,8 @@ pub enum Step {
     InstallResource,
     DeleteAudits,
     EditAudits,
+    /// Followers cannot watch the Lease.
+    ForbidLeaseWatch,
     /// Which Events the API still holds: what it does not may be missing.
     NoteExpired,
 }
@@ -60,6 +62,10 @@ pub struct Fault {
     /// Flags of `tests/cluster/up`.
     pub cluster_flags: &'static [&'static str],
     pub replicas: usize,
+    /// Flags of the operator.
+    pub operator_flags: &'static [&'static str],
+    /// Whether a real Prometheus scrapes the replicas, and what it counts must be the truth, too.
+    pub scraped: bool,
     pub pods: Pods,
     pub round: Vec<Step>,
     pub rounds: u32,

@@ -6,15 +6,28 @@ use super::fault::{Fault, Pods, Step, Whom};
 use super::proxy::Way;
 use Step::{
     AwaitFailures, AwaitReady, AwaitTakeover, Compact, Component, Cut, DeleteAudits, EditAudits,
-    Grant, InstallResource, Kill, Mend, NoteExpired, Pause, RemoveResource, Resume, Sleep, Start,
-    Terminate, Withdraw,
+    ForbidLeaseWatch, Grant, InstallResource, Kill, Mend, NoteExpired, Pause, RemoveResource,
+    Resume, Sleep, Start, Terminate, Withdraw,
 };
 use Whom::{All, Leader};
 
-/// The lease duration with which the operator is started here, in seconds, and the time after it within which another leads.
-pub const LEASE_SECONDS: f64 = 15.0;
+/// The operator's own.
+const LEASE_SECONDS: f64 = 15.0;
+/// Within which another leads after the Lease has expired, after it was released, and where it cannot be watched.
 const AFTER_LEASE: f64 = 2.0;
 const AFTER_RELEASE: f64 = 2.0;
+const AFTER_LEASE_POLLING: f64 = 10.0;
+const AFTER_RELEASE_POLLING: f64 = 5.0;
+
+const ALONE: &[&str] = &["--leader-elect=false"];
+const ELECTED: &[&str] = &["--leader-elect=true"];
+/// So that a replica that is killed every few seconds comes to lead.
+const ELECTED_SOON: &[&str] = &[
+    "--leader-elect=true",
+    "--leader-election-lease-seconds=3",
+    "--leader-election-renew-seconds=2",
+    "--leader-election-retry-seconds=1",
+];
 
 pub fn all() -> Vec<Fault> {
     [operator(), cluster(), leaders(), user()].concat()
@@ -25,6 +38,8 @@ const PLAIN: Fault = Fault {
     about: "",
     cluster_flags: &[],
     replicas: 1,
+    operator_flags: ALONE,
+    scraped: false,
     pods: Pods::MadeUp(4.0),
     round: Vec::new(),
     rounds: 3,
@@ -52,6 +67,7 @@ fn operator() -> Vec<Fault> {
                 Kill(All),
                 Sleep(0.0, 2.5),
             ],
+            operator_flags: ELECTED_SOON,
             rounds: 100,
             short_rounds: Some(8),
             ..PLAIN
@@ -181,10 +197,50 @@ fn cluster() -> Vec<Fault> {
 fn leaders() -> Vec<Fault> {
     let two = Fault {
         replicas: 2,
+        operator_flags: ELECTED,
         pods: Pods::MadeUp(3.0),
         ..PLAIN
     };
+    let scraped_round = vec![
+        Start,
+        AwaitReady,
+        Sleep(8.0, 12.0),
+        Kill(Leader),
+        AwaitTakeover(LEASE_SECONDS + AFTER_LEASE),
+        Start,
+        AwaitReady,
+        Sleep(8.0, 12.0),
+        Terminate(Leader),
+        AwaitTakeover(AFTER_RELEASE),
+    ];
     vec![
+        Fault {
+            name: "leader-scraped",
+            about: "kill -9, then SIGTERM of the leader, under a real Prometheus with the shipped scrape configuration",
+            scraped: true,
+            round: scraped_round,
+            rounds: 2,
+            ..two.clone()
+        },
+        Fault {
+            name: "leader-killed-polling",
+            about: "kill -9 and SIGTERM of the leader where followers may not watch the Lease",
+            round: vec![
+                ForbidLeaseWatch,
+                Start,
+                AwaitReady,
+                Sleep(2.0, 5.0),
+                Kill(Leader),
+                AwaitTakeover(LEASE_SECONDS + AFTER_LEASE_POLLING),
+                Start,
+                AwaitReady,
+                Sleep(2.0, 5.0),
+                Terminate(Leader),
+                AwaitTakeover(AFTER_RELEASE_POLLING),
+            ],
+            rounds: 2,
+            ..two.clone()
+        },
         Fault {
             name: "leader-killed",
             about: "kill -9 of the leader",

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::fault::{Fault, Pods, Step, Whom};
 use super::producer::Producer;
+use super::prometheus::Prometheus;
 use super::proxy::Way;
 use super::real::RealPods;
 use super::replica::{Replica, Settings};
@@ -58,7 +59,12 @@ pub async fn play(fault: &Fault, options: &Options) -> anyhow::Result<Row> {
     let settings = Settings {
         program: options.program.clone(),
         dir,
-        flags: options.flags.clone(),
+        flags: fault
+            .operator_flags
+            .iter()
+            .map(|flag| (*flag).to_owned())
+            .chain(options.flags.iter().cloned())
+            .collect(),
         records: options.records,
     };
     let evidence = settings.dir.clone();
@@ -131,6 +137,7 @@ struct Player<'a> {
     fault: &'a Fault,
     replicas: Vec<Replica>,
     sampler: Sampler,
+    prometheus: Option<Prometheus>,
     truth: Arc<Truth>,
     /// Who led when it was disturbed, and when that was.
     struck: Option<(usize, Instant)>,
@@ -152,9 +159,15 @@ impl<'a> Player<'a> {
             let name = format!("replica-{number}");
             replicas.push(Replica::new(settings.clone(), &name, &stage.kubeconfig).await?);
         }
+        let addresses: Vec<_> = replicas.iter().map(Replica::address).collect();
+        let prometheus = match fault.scraped {
+            true => Some(Prometheus::start(&settings.dir, &addresses).await?),
+            false => None,
+        };
         Ok(Self {
             stage,
             fault,
+            prometheus,
             sampler: Sampler::start(replicas.len()),
             replicas,
             truth,
@@ -213,6 +226,7 @@ impl<'a> Player<'a> {
             Step::InstallResource => self.stage.install_resource()?,
             Step::DeleteAudits => self.stage.delete_audits().await?,
             Step::EditAudits => self.stage.edit_audits().await?,
+            Step::ForbidLeaseWatch => self.stage.forbid_lease_watch()?,
             Step::NoteExpired => self.note_expired().await?,
         }
         self.seat();
@@ -362,6 +376,10 @@ impl<'a> Player<'a> {
         self.await_ready().await?;
         let book = self.truth.taken();
         let mut settled = settle(self.stage, &book, &self.allowance, short).await?;
+        if let Some(prometheus) = &self.prometheus {
+            self.problems
+                .extend(prometheus.problems(&book.tallies).await?);
+        }
         // At rest, a restart must leave no trace.
         for replica in &mut self.replicas {
             replica.kill();

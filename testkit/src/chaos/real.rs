@@ -20,9 +20,9 @@ use crate::cluster::BUSYBOX_IMAGE;
 use crate::truth::kubelet_log::{Said, parse};
 
 /// Deployments at a time, and how long each has pods.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 5;
 const LASTS: Duration = Duration::from_secs(60);
-const EVERY: Duration = Duration::from_secs(4);
+const EVERY: Duration = Duration::from_secs(3);
 const GONE_WITHIN: Duration = Duration::from_mins(2);
 
 pub struct RealPods {

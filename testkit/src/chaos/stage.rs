@@ -20,6 +20,8 @@ const MANIFEST: &str = include_str!(concat!(
     "/../manifests/install.yaml"
 ));
 const BINDING: &str = "hookaudit-manager";
+const SYSTEM: &str = "hookaudit-system";
+const LEASE_ROLE: &str = "hookaudit-leader-election";
 const RESOURCE: &str = "hookaudits.hookaudit.io";
 const AUDITS: &str = "/apis/hookaudit.io/v1alpha1";
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -38,7 +40,7 @@ impl Stage {
             cluster.apply(&without_the_program())?;
             cluster.wait_until_served(RESOURCE)?;
             cluster.kubectl(&["create", "namespace", NAMESPACE])?;
-            cluster.kubeconfig_of("hookaudit-system", "hookaudit-manager")
+            cluster.kubeconfig_of(SYSTEM, BINDING)
         })?;
         Ok(Self {
             cluster,
@@ -61,6 +63,21 @@ impl Stage {
 
     pub fn grant(&self) -> anyhow::Result<()> {
         block_in_place(|| self.cluster.apply(&without_the_program()))
+    }
+
+    pub fn forbid_lease_watch(&self) -> anyhow::Result<()> {
+        let verbs = r#"[{"op": "replace", "path": "/rules/1/verbs", "value": ["get", "update"]}]"#;
+        let role = [
+            "-n",
+            SYSTEM,
+            "patch",
+            "role",
+            LEASE_ROLE,
+            "--type=json",
+            "-p",
+            verbs,
+        ];
+        block_in_place(|| self.cluster.kubectl(&role)).map(drop)
     }
 
     pub fn remove_resource(&self) -> anyhow::Result<()> {

@@ -152,6 +152,20 @@ pub fn difference(truth: &Tallies, told: &Tallies) -> Difference {
     sum
 }
 
+/// Failures with an Event.
+pub fn failures_at(counts: &Counts) -> u64 {
+    let named = |what: &&String| {
+        WITH_EVENT
+            .iter()
+            .any(|outcome| what.ends_with(&format!(" {outcome}")))
+    };
+    counts
+        .keys()
+        .filter(named)
+        .filter_map(|what| counts.get(what))
+        .sum()
+}
+
 fn difference_at(place: &(String, String), truth: &Counts, told: &Counts) -> Difference {
     let of = |counts: &Counts, what: &str| counts.get(what).copied().unwrap_or_default();
     let runs = |counts: &Counts, hook: &str, outcomes: &[&str]| {
