@@ -14,6 +14,7 @@ use hookaudit_testkit::chaos::fault::Fault;
 use hookaudit_testkit::chaos::faults;
 use hookaudit_testkit::chaos::play::{Options, play};
 use hookaudit_testkit::chaos::table::{Row, document, table};
+use hookaudit_testkit::cluster::{Unavailable, skipped};
 use tokio::sync::Semaphore;
 
 /// Each has a cluster of its own, and waits most of the time.
@@ -100,39 +101,52 @@ fn arguments() -> anyhow::Result<Arguments> {
 async fn play_all(chosen: &[Fault], arguments: &Arguments) -> (Vec<Row>, usize) {
     let places = Semaphore::new(arguments.at_once);
     let one = async |fault: &Fault| {
-        let _place = places.acquire().await?;
+        let _place = places.acquire().await;
         let began = Instant::now();
         tell(&format!("{}: {}", fault.name, fault.about));
         let played = play(fault, &arguments.options).await;
-        tell(&format!(
-            "{}: played in {} s",
-            fault.name,
-            began.elapsed().as_secs()
-        ));
-        played
-    };
-    let played = futures::future::join_all(
-        chosen
-            .iter()
-            .map(async |fault| (fault.name, one(fault).await)),
-    );
-    let mut rows = Vec::new();
-    let mut failures = 0;
-    for (name, played) in played.await {
+        let seconds = began.elapsed().as_secs();
         match played {
             Ok(row) => {
-                row.problems
-                    .iter()
-                    .for_each(|problem| tell(&format!("{name}: {problem}")));
-                rows.push(row);
+                tell(&format!("{}: played in {seconds} s", fault.name));
+                let problems = row.problems.iter();
+                problems.for_each(|problem| tell(&format!("{}: {problem}", fault.name)));
+                Ok(row)
             }
-            Err(error) => {
-                tell(&format!("{name}: not played: {error:#}"));
-                failures += 1;
-            }
+            Err(error) => Err(not_played(fault, &error)),
+        }
+    };
+    let played = futures::future::join_all(chosen.iter().map(one)).await;
+    let mut rows = Vec::new();
+    let mut failures = 0;
+    let mut missing = None;
+    for played in played {
+        match played {
+            Ok(row) => rows.push(row),
+            Err(NotPlayed::Failed) => failures += 1,
+            Err(NotPlayed::Skipped(reason)) => missing = Some(reason),
         }
     }
+    // One line, because the whole suite counts as one test.
+    if let Some(reason) = missing {
+        skipped("chaos", &reason);
+    }
     (rows, failures)
+}
+
+enum NotPlayed {
+    Skipped(String),
+    Failed,
+}
+
+/// Without what a cluster needs a fault is skipped, as any test is.
+fn not_played(fault: &Fault, error: &anyhow::Error) -> NotPlayed {
+    let required = std::env::var("REQUIRE_CLUSTER").is_ok_and(|value| value == "1");
+    if let (Some(Unavailable::Missing(reason)), false) = (error.downcast_ref(), required) {
+        return NotPlayed::Skipped(reason.clone());
+    }
+    tell(&format!("{}: not played: {error:#}", fault.name));
+    NotPlayed::Failed
 }
 
 fn tell(line: &str) {
