@@ -7,7 +7,6 @@ use std::fs;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::{Context, bail};
 use hookaudit_testkit::chaos::fault::Fault;
@@ -101,14 +100,10 @@ fn arguments() -> anyhow::Result<Arguments> {
 async fn play_all(chosen: &[Fault], arguments: &Arguments) -> (Vec<Row>, usize) {
     let places = Semaphore::new(arguments.at_once);
     let one = async |fault: &Fault| {
-        let _place = places.acquire().await;
-        let began = Instant::now();
-        tell(&format!("{}: {}", fault.name, fault.about));
-        let played = play(fault, &arguments.options).await;
-        let seconds = began.elapsed().as_secs();
+        let played = play(fault, &arguments.options, &places).await;
         match played {
             Ok(row) => {
-                tell(&format!("{}: played in {seconds} s", fault.name));
+                tell(&format!("{}: {}", fault.name, row.verdict()));
                 let problems = row.problems.iter();
                 problems.for_each(|problem| tell(&format!("{}: {problem}", fault.name)));
                 Ok(row)

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
@@ -44,7 +45,9 @@ pub struct Options {
     pub rounds: Option<u32>,
 }
 
-pub async fn play(fault: &Fault, options: &Options) -> anyhow::Result<Row> {
+/// Only what disturbs needs a place: the quiet after it is a long wait.
+pub async fn play(fault: &Fault, options: &Options, places: &Semaphore) -> anyhow::Result<Row> {
+    let place = places.acquire().await?;
     let dir = options.out.join(fault.name);
     if dir.exists() {
         fs::remove_dir_all(&dir)?;
@@ -88,6 +91,7 @@ pub async fn play(fault: &Fault, options: &Options) -> anyhow::Result<Row> {
     player.step(&Step::Start).await?;
     pods.finish(&stage, &truth).await?;
     let ended = Timestamp::now();
+    drop(place);
     let row = player.end(rounds, began, ended, options.short).await;
     leave(&evidence, &stage, &truth).await?;
     row

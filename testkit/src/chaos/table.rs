@@ -19,6 +19,15 @@ pub struct Row {
     pub problems: Vec<String>,
 }
 
+impl Row {
+    pub fn verdict(&self) -> &'static str {
+        match self.problems.is_empty() {
+            true => "kept",
+            false => "**broken**",
+        }
+    }
+}
+
 const BEGIN: &str = "<!-- made by `make chaos` -->";
 const END: &str = "<!-- end -->";
 
@@ -57,11 +66,7 @@ pub fn table(rows: &[Row]) -> String {
             takeovers(&row.takeover_seconds),
             format!("{:.0}", row.requests_per_minute),
             format!("{:.1}", row.peak_memory_kibibytes as f64 / 1024.0),
-            if row.problems.is_empty() {
-                "kept".to_owned()
-            } else {
-                "**broken**".to_owned()
-            },
+            row.verdict().to_owned(),
         ];
         text.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
