@@ -28,16 +28,14 @@ struct Arguments {
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = arguments()?;
-    let chosen: Vec<Fault> = faults::all()
-        .into_iter()
-        .filter(|fault| !arguments.options.short || fault.short_rounds.is_some())
-        .filter(|fault| {
-            let names = &arguments.names;
-            names.is_empty() || names.iter().any(|name| fault.name.contains(name.as_str()))
-        })
-        .collect();
+    let names = &arguments.names;
+    let is_chosen = |fault: &Fault| match names.is_empty() {
+        true => !arguments.options.short || fault.short_rounds.is_some(),
+        false => names.iter().any(|name| fault.name.contains(name.as_str())),
+    };
+    let chosen: Vec<Fault> = faults::all().into_iter().filter(is_chosen).collect();
     if chosen.is_empty() {
-        bail!("no fault is called like {:?}", arguments.names);
+        bail!("no fault is called like {names:?}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)

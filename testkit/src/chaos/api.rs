@@ -28,14 +28,12 @@ impl Api {
         Ok(Self(cluster.client().await?))
     }
 
-    /// Tries once.
-    pub async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> anyhow::Result<Value> {
-        Ok(timeout(ANSWER_WITHIN, self.send(method, path, body)).await??)
+    /// What a read gives in the end.
+    pub async fn read(&self, path: &str) -> anyhow::Result<Value> {
+        match self.insist(Method::GET, path, None).await? {
+            Answer::Done(value) => Ok(value),
+            Answer::Refused(code) => bail!("GET {path}: {code}"),
+        }
     }
 
     /// Tries until it is answered. What was done although its answer was lost is refused as done the next time.

@@ -272,7 +272,8 @@ fn leaders() -> Vec<Fault> {
         },
         Fault {
             name: "leader-paused",
-            about: "SIGSTOP to the leader, SIGCONT when another leads",
+            about: "SIGSTOP to the leader, SIGCONT when another leads, scraped as well",
+            scraped: true,
             round: vec![
                 Start,
                 AwaitReady,

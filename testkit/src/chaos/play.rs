@@ -394,9 +394,18 @@ impl<'a> Player<'a> {
         sleep(Duration::from_secs(5)).await;
         let again = settle(self.stage, &book, &self.allowance, true).await?;
         if again.difference != settled.difference {
-            let shown = again.difference.places.join("\n  ");
-            self.problems
-                .push(format!("a restart at rest changed the tallies:\n  {shown}"));
+            let is_new = |place: &&String| !settled.difference.places.contains(place);
+            let new: Vec<&str> = again
+                .difference
+                .places
+                .iter()
+                .filter(is_new)
+                .map(String::as_str)
+                .collect();
+            self.problems.push(format!(
+                "a restart at rest changed the tallies:\n  {}",
+                new.join("\n  ")
+            ));
         }
         self.problems.append(&mut settled.problems);
         let minutes = ended.duration_since(began).as_secs_f64() / 60.0;

@@ -23,6 +23,7 @@ const DISCOVERY: &str = "    kubernetes_sd_configs:\n";
 const FAILED: &str =
     r#"hookaudit_hook_runs_total{outcome=~"failed|overran|interrupted|cut_short"}"#;
 const WITHIN: Duration = Duration::from_secs(30);
+const READY_WITHIN: Duration = Duration::from_mins(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// What extrapolation may add to or take from a true increase.
 const EXTRAPOLATED: f64 = 0.02;
@@ -53,7 +54,7 @@ impl Prometheus {
         let prometheus = Self { address, child };
         let began = Instant::now();
         while get(address, "/-/ready", WITHIN).await.is_err() {
-            if began.elapsed() > WITHIN {
+            if began.elapsed() > READY_WITHIN {
                 bail!(
                     "prometheus is not ready; see {}",
                     dir.join("prometheus.log").display()

@@ -145,11 +145,7 @@ async fn delete_one(api: &Api, deployment: &str) -> anyhow::Result<()> {
 
 async fn pods(api: &Api) -> anyhow::Result<Vec<Value>> {
     let mut list = api
-        .ask(
-            Method::GET,
-            &format!("/api/v1/namespaces/{NAMESPACE}/pods"),
-            None,
-        )
+        .read(&format!("/api/v1/namespaces/{NAMESPACE}/pods"))
         .await?;
     Ok(match list["items"].take() {
         Value::Array(pods) => pods,

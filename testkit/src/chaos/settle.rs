@@ -12,8 +12,8 @@ use super::truth::{Book, Difference, difference, tallies_of};
 
 /// What rests on absence settles 150 s after its end.
 const QUIET: Duration = Duration::from_secs(165);
-/// What rests on an Event settles at once; it is written soon after.
-const QUIET_FOR_FAILURES: Duration = Duration::from_secs(30);
+/// What an Event tells of a pod that is gone waits as long for the pod; most is exact much earlier.
+const QUIET_FOR_FAILURES: Duration = QUIET;
 const STAYS_FOR: Duration = Duration::from_secs(6);
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 

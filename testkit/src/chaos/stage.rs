@@ -96,14 +96,12 @@ impl Stage {
     }
 
     pub async fn audits(&self) -> anyhow::Result<Value> {
-        self.api
-            .ask(Method::GET, &format!("{AUDITS}/hookaudits"), None)
-            .await
+        self.api.read(&format!("{AUDITS}/hookaudits")).await
     }
 
     pub async fn delete_audits(&self) -> anyhow::Result<()> {
         let path = format!("{AUDITS}/namespaces/{NAMESPACE}/hookaudits");
-        self.api.ask(Method::DELETE, &path, None).await.map(drop)
+        self.api.insist(Method::DELETE, &path, None).await.map(drop)
     }
 
     /// What a user may edit: the spec, and labels.
@@ -124,7 +122,7 @@ impl Stage {
     /// The names of the Events that the API holds about failed hooks.
     pub async fn events(&self) -> anyhow::Result<Vec<String>> {
         let path = format!("/api/v1/namespaces/{NAMESPACE}/events");
-        let list = self.api.ask(Method::GET, &path, None).await?;
+        let list = self.api.read(&path).await?;
         let events = list["items"].as_array().into_iter().flatten();
         let names = events.filter_map(|event| event["metadata"]["name"].as_str());
         Ok(names.map(str::to_owned).collect())
