@@ -393,7 +393,7 @@ impl<'a> Player<'a> {
         self.await_ready().await?;
         sleep(Duration::from_secs(5)).await;
         let again = settle(self.stage, &book, &self.allowance, true).await?;
-        if again.difference != settled.difference {
+        if again.difference.failures() != settled.difference.failures() {
             let is_new = |place: &&String| !settled.difference.places.contains(place);
             let new: Vec<&str> = again
                 .difference

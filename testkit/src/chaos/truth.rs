@@ -237,6 +237,11 @@ impl Difference {
         parts.iter().any(|part| *part > 0)
     }
 
+    /// What no waiting may change.
+    pub fn failures(&self) -> [u64; 4] {
+        [self.counted, self.lost, self.doubled, self.invented]
+    }
+
     /// Every failure was counted, and nothing that did not happen.
     pub fn is_exact_for_failures(&self) -> bool {
         self.lost == 0 && self.doubled == 0 && self.invented == 0
