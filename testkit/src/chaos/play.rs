@@ -394,17 +394,9 @@ impl<'a> Player<'a> {
         sleep(Duration::from_secs(5)).await;
         let again = settle(self.stage, &book, &self.allowance, true).await?;
         if again.difference.failures() != settled.difference.failures() {
-            let is_new = |place: &&String| !settled.difference.places.contains(place);
-            let new: Vec<&str> = again
-                .difference
-                .places
-                .iter()
-                .filter(is_new)
-                .map(String::as_str)
-                .collect();
             self.problems.push(format!(
                 "a restart at rest changed the tallies:\n  {}",
-                new.join("\n  ")
+                again.difference.wrong().join("\n  ")
             ));
         }
         self.problems.append(&mut settled.problems);

@@ -86,7 +86,7 @@ fn problems(
     if !found.is_exact_for_failures() {
         problems.push(format!(
             "the tallies are not the truth:\n  {}",
-            found.places.join("\n  ")
+            found.wrong().join("\n  ")
         ));
     }
     let missing = found.successes_missing + found.terminations_missing;

@@ -120,8 +120,10 @@ pub struct Difference {
     pub lost_at: BTreeMap<(String, String), u64>,
     /// Where successes or terminations are missing.
     pub missing_at: BTreeSet<(String, String)>,
+    /// Where something was told that did not happen.
+    pub beyond_at: BTreeSet<(String, String)>,
     /// Where anything differs, in words.
-    pub places: Vec<String>,
+    pub words_at: BTreeMap<(String, String), String>,
 }
 
 impl AddAssign<&Self> for Difference {
@@ -136,7 +138,8 @@ impl AddAssign<&Self> for Difference {
         self.invented += other.invented;
         self.lost_at.extend(other.lost_at.clone());
         self.missing_at.extend(other.missing_at.iter().cloned());
-        self.places.extend(other.places.iter().cloned());
+        self.beyond_at.extend(other.beyond_at.iter().cloned());
+        self.words_at.extend(other.words_at.clone());
     }
 }
 
@@ -202,6 +205,9 @@ fn difference_at(place: &(String, String), truth: &Counts, told: &Counts) -> Dif
     if difference.lost > 0 {
         difference.lost_at.insert(place.clone(), difference.lost);
     }
+    if difference.doubled + difference.invented > 0 {
+        difference.beyond_at.insert(place.clone());
+    }
     if difference.successes_missing + difference.terminations_missing > 0 {
         difference.missing_at.insert(place.clone());
     }
@@ -213,13 +219,14 @@ fn difference_at(place: &(String, String), truth: &Counts, told: &Counts) -> Dif
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        difference.places.push(format!(
+        let words = format!(
             "{}/{}: happened [{}], told [{}]",
             place.0,
             place.1,
             without_zeros(truth),
             without_zeros(told)
-        ));
+        );
+        difference.words_at.insert(place.clone(), words);
     }
     difference
 }
@@ -235,6 +242,18 @@ impl Difference {
             self.invented,
         ];
         parts.iter().any(|part| *part > 0)
+    }
+
+    /// Where a failure is lost, or something told that did not happen.
+    pub fn wrong(&self) -> Vec<&str> {
+        let is_wrong = |place: &(String, String)| {
+            self.beyond_at.contains(place) || self.lost_at.get(place).is_some_and(|lost| *lost > 0)
+        };
+        let words = self.words_at.iter();
+        words
+            .filter(|(place, _)| is_wrong(place))
+            .map(|(_, words)| words.as_str())
+            .collect()
     }
 
     /// What no waiting may change.
@@ -284,7 +303,7 @@ mod tests {
         let difference = difference(&truth, &told);
         assert_eq!((difference.lost, difference.doubled), (1, 1));
         assert_eq!((difference.produced, difference.counted), (6, 6));
-        assert_eq!(difference.places.len(), 2);
+        assert_eq!(difference.wrong().len(), 2);
     }
 
     #[test]
