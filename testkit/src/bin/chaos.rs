@@ -11,12 +11,12 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use hookaudit_testkit::chaos::fault::Fault;
 use hookaudit_testkit::chaos::faults;
-use hookaudit_testkit::chaos::play::{Options, play};
+use hookaudit_testkit::chaos::play::{Options, Places, play};
 use hookaudit_testkit::chaos::table::{Row, document, table};
 use hookaudit_testkit::cluster::{Unavailable, skipped};
-use tokio::sync::Semaphore;
+use tokio::signal::unix::{SignalKind, signal};
 
-/// Each has a cluster of its own, and waits most of the time.
+/// Each has a cluster of its own.
 const AT_ONCE: usize = 2;
 
 struct Arguments {
@@ -41,7 +41,15 @@ fn main() -> anyhow::Result<ExitCode> {
         .worker_threads(4)
         .enable_all()
         .build()?;
-    let (rows, failures) = runtime.block_on(play_all(&chosen, &arguments));
+    let (rows, failures) = runtime.block_on(async {
+        let mut terminated = signal(SignalKind::terminate())?;
+        // What was started ends with what started it.
+        tokio::select! {
+            played = play_all(&chosen, &arguments) => Ok(played),
+            _ = terminated.recv() => bail!("terminated"),
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        }
+    })?;
     let made = table(&rows);
     stdout().write_all(made.as_bytes())?;
     if let Some(path) = &arguments.table {
@@ -96,7 +104,7 @@ fn arguments() -> anyhow::Result<Arguments> {
 
 /// The rows of those that could be played, and how many could not.
 async fn play_all(chosen: &[Fault], arguments: &Arguments) -> (Vec<Row>, usize) {
-    let places = Semaphore::new(arguments.at_once);
+    let places = Places::new(arguments.at_once);
     let one = async |fault: &Fault| {
         let played = play(fault, &arguments.options, &places).await;
         match played {

@@ -45,9 +45,26 @@ pub struct Options {
     pub rounds: Option<u32>,
 }
 
-/// Only what disturbs needs a place: the quiet after it is a long wait.
-pub async fn play(fault: &Fault, options: &Options, places: &Semaphore) -> anyhow::Result<Row> {
-    let place = places.acquire().await?;
+/// What is played at a time. An API server takes its share even when nothing happens.
+#[derive(Debug)]
+pub struct Places {
+    clusters: Semaphore,
+    /// Fewer: the quiet after a fault is a long wait.
+    disturbed: Semaphore,
+}
+
+impl Places {
+    pub fn new(at_once: usize) -> Self {
+        Self {
+            clusters: Semaphore::new(2 * at_once),
+            disturbed: Semaphore::new(at_once),
+        }
+    }
+}
+
+pub async fn play(fault: &Fault, options: &Options, places: &Places) -> anyhow::Result<Row> {
+    let _cluster = places.clusters.acquire().await?;
+    let place = places.disturbed.acquire().await?;
     let dir = options.out.join(fault.name);
     if dir.exists() {
         fs::remove_dir_all(&dir)?;

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::http::get;
 
-const EVERY: Duration = Duration::from_millis(100);
+const EVERY: Duration = Duration::from_millis(200);
 /// A process that does not answer so fast does not lead as far as anybody can see.
 const ANSWER_WITHIN: Duration = Duration::from_millis(1500);
 const MASTER: &str = "leader_election_master_status";

@@ -15,7 +15,7 @@ const QUIET: Duration = Duration::from_secs(165);
 /// What an Event tells of a pod that is gone waits as long for the pod; most is exact much earlier.
 const QUIET_FOR_FAILURES: Duration = QUIET;
 const STAYS_FOR: Duration = Duration::from_secs(6);
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// When failures happened that may be missing, by namespace and name of their `HookAudit`.
 pub type Allowance = BTreeMap<(String, String), Vec<Timestamp>>;
