@@ -13,6 +13,7 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::fault::{Fault, Pods, Step, Whom};
+use super::http::get;
 use super::producer::Producer;
 use super::prometheus::Prometheus;
 use super::proxy::Way;
@@ -26,6 +27,8 @@ use super::table::Row;
 use super::truth::Truth;
 use crate::cluster::Level;
 
+const GAPS: &str = "hookaudit_observation_gaps_total";
+const METRICS_WITHIN: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_mins(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A container is started again after it ended by itself.
@@ -387,6 +390,19 @@ impl<'a> Player<'a> {
         }
     }
 
+    async fn tells_of_unattributed(&self) -> bool {
+        for replica in &self.replicas {
+            let metrics = get(replica.address(), "/metrics", METRICS_WITHIN)
+                .await
+                .unwrap_or_default();
+            let mut gaps = metrics.lines().filter(|line| line.starts_with(GAPS));
+            if gaps.any(|line| line.contains("unattributed") && !line.ends_with(" 0")) {
+                return true;
+            }
+        }
+        false
+    }
+
     async fn end(
         mut self,
         times: u32,
@@ -397,6 +413,12 @@ impl<'a> Player<'a> {
         self.await_ready().await?;
         let book = self.truth.taken();
         let mut settled = settle(self.stage, &book, &self.allowance, short).await?;
+        if settled.unattributed > 0 && !self.tells_of_unattributed().await {
+            let count = settled.unattributed;
+            self.problems.push(format!(
+                "{count} failures are of unknown workloads, and no gap tells of it"
+            ));
+        }
         if let Some(prometheus) = &self.prometheus {
             self.problems
                 .extend(prometheus.problems(&book.tallies).await?);
@@ -429,6 +451,7 @@ impl<'a> Player<'a> {
             times,
             difference: settled.difference,
             expired: settled.expired,
+            unattributed: settled.unattributed,
             gaps: settled.gaps,
             seconds_without_leader: sample.seconds_without_leader,
             takeover_seconds: self.takeover_seconds,

@@ -14,6 +14,8 @@ use super::truth::{Book, Difference, difference, tallies_of};
 const QUIET: Duration = Duration::from_secs(165);
 /// What an Event tells of a pod that is gone waits as long for the pod; most is exact much earlier.
 const QUIET_FOR_FAILURES: Duration = QUIET;
+/// Kinds of workloads whose objects the operator does not watch: their pods' names alone tell of them.
+const UNWATCHED: [&str; 2] = ["statefulset-", "daemonset-"];
 const STAYS_FOR: Duration = Duration::from_secs(6);
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
@@ -24,6 +26,8 @@ pub struct Settled {
     pub difference: Difference,
     /// Failures that are missing, and whose Events were gone.
     pub expired: u64,
+    /// Failures that are missing, of pods whose workload nobody ever saw.
+    pub unattributed: u64,
     pub gaps: u64,
     pub problems: Vec<String>,
 }
@@ -48,11 +52,13 @@ pub async fn settle(
             false => began.elapsed() > QUIET,
         };
         if is_over {
-            let expired = excuse(&mut found, book, allowance);
+            let expired = excuse(&mut found, allowance);
+            let unattributed = set_apart(&mut found, &audits);
             let problems = problems(&found, &audits, allowance, expired, short);
             return Ok(Settled {
                 difference: found,
                 expired,
+                unattributed,
                 gaps: gap_count(&audits),
                 problems,
             });
@@ -62,17 +68,31 @@ pub async fn settle(
 }
 
 /// Takes failures out of the losses whose Events nobody could see any more.
-fn excuse(found: &mut Difference, book: &Book, allowance: &Allowance) -> u64 {
+fn excuse(found: &mut Difference, allowance: &Allowance) -> u64 {
     let mut excused = 0;
     for (place, lost) in &mut found.lost_at {
         let most = allowance.get(place).map_or(0, Vec::len) as u64;
-        let known = book.tallies.contains_key(place);
-        let here = if known { most.min(*lost) } else { 0 };
+        let here = most.min(*lost);
         *lost -= here;
         excused += here;
     }
     found.lost -= excused;
     excused
+}
+
+/// Takes failures out of the losses whose pods nobody can attribute: of workloads that are not watched, and have no
+/// `HookAudit` because none of their pods was ever seen.
+fn set_apart(found: &mut Difference, audits: &Value) -> u64 {
+    let told = tallies_of(audits);
+    let mut unattributed = 0;
+    for (place, lost) in &mut found.lost_at {
+        let is_unwatched = UNWATCHED.iter().any(|kind| place.1.starts_with(kind));
+        if is_unwatched && !told.contains_key(place) {
+            unattributed += std::mem::take(lost);
+        }
+    }
+    found.lost -= unattributed;
+    unattributed
 }
 
 fn problems(

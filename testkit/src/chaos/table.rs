@@ -10,6 +10,8 @@ pub struct Row {
     pub difference: Difference,
     /// Failures that are missing because their Events expired.
     pub expired: u64,
+    /// Failures that are missing because nobody can tell whose their pods were.
+    pub unattributed: u64,
     /// Gaps told in all statuses together.
     pub gaps: u64,
     pub seconds_without_leader: f64,
@@ -33,9 +35,9 @@ const END: &str = "<!-- end -->";
 
 pub fn table(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| fault | times | failures produced | counted | lost | doubled | expired | told otherwise | successes missing | \
+        "| fault | times | failures produced | counted | lost | doubled | expired | unattributed | told otherwise | successes missing | \
          terminations missing | invented | gaps | s without a leader | takeover, s | requests/min | peak MiB | |\n\
-         | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --- |\n",
+         | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --- |\n",
     );
     for row in rows {
         let Difference {
@@ -57,6 +59,7 @@ pub fn table(rows: &[Row]) -> String {
             lost.to_string(),
             doubled.to_string(),
             row.expired.to_string(),
+            row.unattributed.to_string(),
             told_otherwise.to_string(),
             successes_missing.to_string(),
             terminations_missing.to_string(),
