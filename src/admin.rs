@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::snapshot::Snapshot;
+use crate::clock::Clock;
 use crate::sink::metrics::{Encoding, Exposition, Gzip, Renderer, encoding, format};
 
 /// Connections that are still open so long after the end was asked for are cut.
@@ -80,8 +81,7 @@ pub struct Admin {
     pub health: Arc<Health>,
     pub renderer: Renderer,
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// The wall clock.
-    pub clock: fn() -> Timestamp,
+    pub clock: Clock,
 }
 
 /// Serves until cancelled; then answers what was asked and returns.
@@ -116,7 +116,7 @@ fn router(admin: Admin) -> Router {
 }
 
 async fn livez(State(admin): State<Admin>) -> Response {
-    let seconds = admin.health.silence_seconds((admin.clock)());
+    let seconds = admin.health.silence_seconds(admin.clock.now());
     if seconds <= admin.health.silence_max_seconds {
         return (StatusCode::OK, "ok\n").into_response();
     }
@@ -136,7 +136,9 @@ async fn readyz(State(admin): State<Admin>) -> Response {
 async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> Response {
     let format = format(text_of(&headers, ACCEPT).as_deref());
     let snapshot = Arc::clone(&admin.snapshots.borrow());
-    let exposition = admin.renderer.exposition(snapshot, (admin.clock)(), format);
+    let exposition = admin
+        .renderer
+        .exposition(snapshot, admin.clock.now(), format);
     let always = [
         (CONTENT_TYPE, format.content_type()),
         (VARY, "accept, accept-encoding"),
@@ -220,7 +222,7 @@ mod tests {
             health: Arc::clone(&health),
             renderer,
             snapshots,
-            clock: now,
+            clock: Clock::new(now),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -3,46 +3,36 @@
 mod error;
 mod lead;
 mod operate;
+pub mod operator;
 mod preflight;
 pub mod replay;
 pub mod why;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::RunError;
-use self::lead::Lead;
-use self::operate::{Conclusions, Outlets};
-use crate::admin::{self, Admin, Health};
+use self::operate::Outlets;
+use self::operator::{Operator, Surroundings};
+use crate::admin;
 use crate::audit::auditor::{Auditor, Settings};
 use crate::audit::observation::{Resource, Stream};
-use crate::audit::snapshot::Snapshot;
-use crate::config::{BindAddress, Cluster, OperateConfig, RecordConfig, Redaction, ReportScope};
-use crate::leader::{self, Mandate};
+use crate::clock::Clock;
+use crate::config::{BindAddress, Cluster, OperateConfig, RecordConfig, Redaction};
+use crate::leader;
 use crate::redact::{DigestKey, Redactor};
-
-use crate::sink::events::{EventCounters, EventQueue, EventSettings, EventSink};
-use crate::sink::metrics::{MetricsSettings, Renderer, WatchActivity, Watches};
 use crate::sink::recording::{Contents, Recorder};
-use crate::sink::status::{self, Reports, StatusCounters, StatusSettings, StatusWriter};
 use crate::source::translate::Translator;
-use crate::source::watch::{self as source, Options, RawObjects, StreamHealth};
+use crate::source::watch::{self as source, Options, RawObjects};
 
-/// The loop that says nothing for so long is taken to be stuck.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Tasks that have not ended by then are left behind.
 const END_WITHIN: Duration = Duration::from_secs(10);
-/// The same of those that write, which another replica waits for.
-const WRITERS_END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs the operator until SIGTERM or SIGINT.
 ///
@@ -119,174 +109,39 @@ async fn operator(config: OperateConfig) -> Result<(), RunError> {
     let cancel = ended_by_signal()?;
     let reached = reach(&config.cluster).await?;
     check(&reached, &config.cluster).await?;
-    let identity = leader::identity();
-    let mut lead = Lead::prepare(&config, &identity, reached.configuration.clone()).await?;
     let recorder = config
         .record_path
         .as_ref()
         .map(|path| recording(path, &reached, Redaction::Redacted))
         .transpose()?;
-    let options = Options {
-        namespaces: config.cluster.namespaces.clone(),
-        resources: Resource::ALL.to_vec(),
-        raw: match recorder {
-            Some(_) => RawObjects::Kept,
-            None => RawObjects::Dropped,
-        },
+    let surroundings = Surroundings {
+        client: reached.client,
+        election_client: preflight::client(reached.configuration)?,
+        identity: leader::identity(),
+        key: reached.key,
+        recorder,
+        clock: Clock::wall(),
+        cancel: cancel.clone(),
     };
-    let streams = source::streams(&options);
-    let (snapshots, latest) = watch::channel(Arc::new(Snapshot::default()));
-    let writing = Writing {
-        client: reached.client.clone(),
-        mandate: lead.mandate.clone(),
-        identity,
-        snapshots: latest.clone(),
-    };
-    let sinks = Sinks::start(&config, writing, &cancel);
-    let health = Arc::new(Health::new(
-        Timestamp::now(),
-        SILENCE_MAX,
-        streams.iter().map(name),
-    ));
-    let admin = Admin {
-        health: Arc::clone(&health),
-        renderer: sinks.renderer.clone(),
-        snapshots: latest,
-        clock: Timestamp::now,
-    };
-    let mut tasks = JoinSet::new();
-    serve(&config, admin, &mut tasks, &cancel).await?;
-    lead.stand(&sinks.renderer);
-
-    let translator = Translator::new(reached.key.clone());
-    let (seen, handles) = source::start(&reached.client, &options, &translator, cancel.clone());
-    let (lookups, answers) =
-        operate::look_ups(reached.client.clone(), options.raw, &mut tasks, &cancel);
-    export_health(&sinks.renderer, handles.health());
+    let mut operator = Operator::new(&config, surroundings).await?;
+    serve(&config, &mut operator, &cancel).await?;
     tracing::info!(
         server = reached.server,
         version = env!("CARGO_PKG_VERSION"),
         "watching"
     );
-    let auditor = auditor(&config, streams);
-    let outlets = Outlets {
-        lookups,
-        recorder,
-        conclusions: Some(sinks.conclusions(snapshots, health)),
-    };
-    let found = std::mem::take(&mut lead.found);
-    let result = operate::run(auditor, found, seen, answers, outlets, cancel.clone()).await;
-    cancel.cancel();
-    all_ended(sinks.writers, WRITERS_END_WITHIN).await;
-    lead.release().await;
-    end(tasks, handles).await;
-    result
-}
-
-fn auditor(config: &OperateConfig, streams: Vec<Stream>) -> Auditor {
-    Auditor::new(Settings {
-        thresholds: config.thresholds,
-        writer: seed(),
-        seed: seed(),
-        streams,
-    })
-}
-
-/// Where conclusions go, each in a task of its own.
-struct Sinks {
-    reports: Reports,
-    events: EventQueue,
-    renderer: Renderer,
-    writers: JoinSet<()>,
-}
-
-/// What writers write with.
-struct Writing {
-    client: Client,
-    mandate: Mandate,
-    identity: String,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-}
-
-impl Sinks {
-    fn start(config: &OperateConfig, with: Writing, cancel: &CancellationToken) -> Self {
-        let written = Arc::new(StatusCounters::default());
-        let told = Arc::new(EventCounters::default());
-        let renderer = Renderer::new(
-            MetricsSettings::default(),
-            Arc::clone(&written),
-            Arc::clone(&told),
-        );
-        let reports = Reports::default();
-        let settings = StatusSettings {
-            scope: scope(config.report_scope),
-            ..StatusSettings::default()
-        };
-        let writer = StatusWriter::new(
-            with.client.clone(),
-            with.mandate.clone(),
-            settings,
-            with.snapshots.clone(),
-            reports.clone(),
-            written,
-        );
-        let settings = EventSettings {
-            reporting_instance: with.identity,
-            ..EventSettings::default()
-        };
-        let (events, sink) =
-            EventSink::new(with.client, with.mandate, settings, with.snapshots, told);
-        let mut writers = JoinSet::new();
-        writers.spawn(writer.run(cancel.clone()));
-        writers.spawn(sink.run(cancel.clone()));
-        Self {
-            reports,
-            events,
-            renderer,
-            writers,
-        }
-    }
-
-    fn conclusions(
-        &self,
-        snapshots: watch::Sender<Arc<Snapshot>>,
-        health: Arc<Health>,
-    ) -> Conclusions {
-        Conclusions {
-            events: self.events.clone(),
-            reports: self.reports.clone(),
-            snapshots,
-            health,
-        }
-    }
-}
-
-fn export_health(renderer: &Renderer, streams: Arc<[Arc<StreamHealth>]>) {
-    let activities = move || {
-        let activity = |health: &Arc<StreamHealth>| WatchActivity {
-            resource: health.stream().resource.as_str(),
-            failures: health.state().failures,
-            active_at: health.state().active_at,
-        };
-        streams.iter().map(activity).collect()
-    };
-    let registered = Watches::new(Box::new(activities))
-        .and_then(|watches| renderer.registry().register(Box::new(watches)));
-    if let Err(error) = registered {
-        tracing::warn!("the health of the watches is not exported: {error}");
-    }
+    operator.run().await
 }
 
 async fn serve(
     config: &OperateConfig,
-    admin: Admin,
-    tasks: &mut JoinSet<()>,
+    operator: &mut Operator,
     cancel: &CancellationToken,
 ) -> Result<(), RunError> {
     for address in std::iter::once(&config.metrics_address).chain(&config.health_address) {
         let listener = listen(address).await?;
-        let (admin, cancel) = (admin.clone(), cancel.clone());
-        tasks.spawn(async move {
+        let (admin, cancel) = (operator.admin(), cancel.clone());
+        operator.beside(async move {
             if let Err(error) = admin::serve(listener, admin, cancel).await {
                 tracing::error!("the admin port failed: {error}");
             }
@@ -324,6 +179,7 @@ async fn recorder(config: RecordConfig) -> Result<(), RunError> {
         lookups,
         recorder,
         conclusions: None,
+        clock: Clock::wall(),
     };
     let result = operate::run(auditor, Vec::new(), seen, answers, outlets, cancel.clone()).await;
     cancel.cancel();
@@ -341,14 +197,6 @@ fn recording(
         Redaction::Raw => Contents::Raw,
     };
     Ok(Recorder::create(path, Some(&reached.server), contents)?)
-}
-
-fn scope(scope: ReportScope) -> status::ReportScope {
-    match scope {
-        ReportScope::Hooks => status::ReportScope::Hooks,
-        ReportScope::Problems => status::ReportScope::Problems,
-        ReportScope::All => status::ReportScope::All,
-    }
 }
 
 /// The name of a stream in `/readyz`.

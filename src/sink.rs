@@ -2,8 +2,6 @@
 
 mod call;
 pub mod events;
-#[cfg(test)]
-mod fake;
 pub mod metrics;
 pub mod recording;
 pub mod status;

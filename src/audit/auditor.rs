@@ -212,7 +212,7 @@ impl Auditor {
             Observation::Found(event) => self.found(&event),
             Observation::Node(node) => self.nodes.observe(now, &node),
             Observation::NodeGone { name } => {
-                self.nodes.forget(&name);
+                self.nodes.forget(now, &name);
                 self.touch_node(&name);
             }
             Observation::Namespace { name, terminating } => self.namespace(name, terminating),

@@ -7,7 +7,7 @@ pub mod events;
 pub mod instance;
 mod signs;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::account::{Marks, PodAccount, Resumed};
 use super::moment::{Moment, seconds, seconds_after};
@@ -40,6 +40,8 @@ pub struct Case {
     pub containers: Vec<ContainerCase>,
     /// Events without a container.
     pub events: EventLines,
+    /// The smallest time from an Event's name, on the node's clock, to its creation on the API server's.
+    pub event_lag: Option<SignedDuration>,
     pub stop: Stop,
     /// When the object was seen to be gone, on our clock.
     pub gone_at: Option<Timestamp>,
@@ -155,6 +157,7 @@ impl Case {
             is_static: pod.static_pod_uid.is_some(),
             containers: Vec::new(),
             events: EventLines::default(),
+            event_lag: None,
             stop: Stop::default(),
             gone_at: None,
             vanished: false,
@@ -323,6 +326,12 @@ impl Case {
             return Err(Refusal::OtherPod);
         }
         self.fits(now, event)?;
+        if event.from_kubelet
+            && let Some((created_at, named_at)) = event.created_at.zip(event.named_at)
+        {
+            let lag = created_at.duration_since(named_at);
+            self.event_lag = Some(self.event_lag.map_or(lag, |known| known.min(lag)));
+        }
         match container {
             None => Ok(self.events.absorb(event, 0)),
             Some(name) => {

@@ -145,6 +145,10 @@ impl Ledger {
             gaps: base.gaps.clone(),
             gap_count: base.gap_count,
             gap_seconds: base.gap_seconds,
+            gap_matters: self
+                .unrest
+                .as_ref()
+                .is_some_and(|unrest| unrest.gap_matters),
             ..Unrest::default()
         };
         for condition in &base.conditions {

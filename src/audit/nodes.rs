@@ -27,6 +27,8 @@ struct Node {
     shutdowns: BTreeSet<Timestamp>,
     /// When it was last seen to be in trouble, and out of it again, on our clock.
     last_trouble: Option<(Timestamp, Option<Timestamp>)>,
+    /// When its object went, and came again, on our clock.
+    last_absence: Option<(Timestamp, Option<Timestamp>)>,
 }
 
 /// Why a node cannot finish a stop.
@@ -52,6 +54,9 @@ impl Nodes {
         node.ready_since = seen.ready_since;
         node.unreachable = seen.unreachable;
         node.present = true;
+        if let Some((_, until @ None)) = &mut node.last_absence {
+            *until = Some(now);
+        }
         let troubled = node.unreachable || node.ready == Some(NodeReady::Unknown);
         match &mut node.last_trouble {
             Some((_, until @ None)) if !troubled => *until = Some(now),
@@ -61,11 +66,12 @@ impl Nodes {
         }
     }
 
-    pub fn forget(&mut self, name: &str) {
+    pub fn forget(&mut self, now: Timestamp, name: &str) {
         let Some(node) = self.nodes.get_mut(name) else {
             return;
         };
         node.present = false;
+        node.last_absence = Some((now, None));
         self.gone.push_back(name.into());
         if self.gone.len() > GONE_KEPT
             && let Some(oldest) = self.gone.pop_front()
@@ -149,5 +155,53 @@ impl Nodes {
             }
             _ => self.listed.then_some(NodeTrouble::Gone),
         }
+    }
+
+    /// The trouble that the node was in at a time of ours; what came later explains nothing.
+    #[must_use]
+    pub fn trouble_at(&self, name: &str, at: Timestamp) -> Option<NodeTrouble> {
+        let Some(node) = self.nodes.get(name) else {
+            return self.listed.then_some(NodeTrouble::Gone);
+        };
+        let held = |(began, ended): (Timestamp, Option<Timestamp>)| {
+            began <= at && ended.is_none_or(|ended| ended > at)
+        };
+        if node.last_absence.is_some_and(held) {
+            return Some(NodeTrouble::Gone);
+        }
+        node.last_trouble
+            .is_some_and(held)
+            .then_some(NodeTrouble::Unreachable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + second).unwrap()
+    }
+
+    fn seen(ready: NodeReady) -> NodeSeen {
+        NodeSeen {
+            name: "node-1".into(),
+            ready,
+            ready_since: None,
+            unreachable: false,
+        }
+    }
+
+    #[test]
+    fn a_trouble_explains_what_ended_in_it_and_nothing_before_or_after() {
+        let mut nodes = Nodes::default();
+        nodes.observe(at(0), &seen(NodeReady::True));
+        nodes.observe(at(10), &seen(NodeReady::Unknown));
+        nodes.observe(at(20), &seen(NodeReady::True));
+        nodes.forget(at(30), "node-1");
+        nodes.observe(at(40), &seen(NodeReady::True));
+        let told = [5, 15, 25, 35, 45].map(|second| nodes.trouble_at("node-1", at(second)));
+        let (unreachable, gone) = (Some(NodeTrouble::Unreachable), Some(NodeTrouble::Gone));
+        assert_eq!(told, [None, unreachable, None, gone, None]);
     }
 }

@@ -136,7 +136,7 @@ impl Run {
     }
 }
 
-/// Where the time of a termination went, for the container that ended last.
+/// Where the time of a termination went, for the container that ended last, in the same second as others perhaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spent {
     /// Until the stop began.
@@ -144,6 +144,26 @@ pub struct Spent {
     pub hook: Option<Interval>,
     pub shutdown: Option<Interval>,
     pub teardown: Option<Interval>,
+}
+
+impl Spent {
+    /// Either of the two was it.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let either = |one: Option<Interval>, other: Option<Interval>| match (one, other) {
+            (Some(one), Some(other)) => Some(Interval {
+                min: one.min.min(other.min),
+                max: one.max.zip(other.max).map(|(one, other)| one.max(other)),
+            }),
+            _ => one.or(other),
+        };
+        Self {
+            wait: either(self.wait, other.wait),
+            hook: either(self.hook, other.hook),
+            shutdown: either(self.shutdown, other.shutdown),
+            teardown: either(self.teardown, other.teardown),
+        }
+    }
 }
 
 /// One termination of one pod uid, with its verdict.

@@ -6,6 +6,7 @@
 //! - `post_start`, `pre_stop`: did the hook run, and what became of it?
 //! - `skipped`: did the container end without its preStop?
 //! - `termination`: how did the pod end? `cause`: what took the time?
+//! - `skew`: how far do the clocks of the node and the API server differ?
 //! - `holding`: what holds the pod now?
 //! - `disproved`: what do Events tell that the pod's own status shows not to be so?
 
@@ -18,6 +19,7 @@ mod holding;
 mod post_start;
 mod pre_stop;
 mod request;
+mod skew;
 mod skipped;
 mod termination;
 

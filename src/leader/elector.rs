@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::PostParams;
 use kube::{Api, Client};
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::election::{Call, Election, Input, Request};
 use super::watching::{self, News};
 use super::{ElectionSettings, Mandate, Term};
+use crate::clock::Clock;
 
 /// Where a watch is refused, it is tried again after so long.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
@@ -28,6 +28,7 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(3);
 pub struct Elector {
     api: Api<Lease>,
     settings: ElectionSettings,
+    clock: Clock,
     election: Election,
     terms: watch::Sender<Option<Term>>,
     call: Option<Pin<Box<dyn Future<Output = Answered> + Send>>>,
@@ -56,7 +57,7 @@ struct Answered {
 impl Elector {
     /// The candidate, and the mandate that its writers ask.
     #[must_use]
-    pub fn new(client: Client, settings: ElectionSettings) -> (Mandate, Self) {
+    pub fn new(client: Client, settings: ElectionSettings, clock: Clock) -> (Mandate, Self) {
         let (terms, receiver) = watch::channel(None);
         let random = RandomState::new().hash_one(&settings.identity);
         let now = Instant::now();
@@ -64,6 +65,7 @@ impl Elector {
             api: Api::namespaced(client, &settings.namespace),
             election: Election::new(settings.clone(), random, now),
             settings,
+            clock,
             terms,
             call: None,
             watch: None,
@@ -117,7 +119,7 @@ impl Elector {
     }
 
     fn call(&mut self, now: Instant) {
-        if let Some(call) = self.election.poll_call(now, Timestamp::now()) {
+        if let Some(call) = self.election.poll_call(now, self.clock.now()) {
             let (api, name) = (self.api.clone(), self.settings.name.clone());
             self.call = Some(Box::pin(make(api, name, call)));
         }

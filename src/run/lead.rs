@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::{Client, Config};
+use kube::Client;
 use serde_json::value::RawValue;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::RunError;
 use super::preflight;
 use crate::audit::observation::{Resource, Stream};
+use crate::clock::Clock;
 use crate::config::{Cluster, Election, OperateConfig, TakesPart};
 use crate::leader::{ElectionSettings, Elector, Mandate};
 use crate::sink::metrics::Renderer;
@@ -41,10 +42,9 @@ impl Lead {
     pub(super) async fn prepare(
         config: &OperateConfig,
         identity: &str,
-        configuration: Config,
+        client: Client,
+        clock: &Clock,
     ) -> Result<Self, RunError> {
-        // Its calls do not wait behind those of others.
-        let client = preflight::client(configuration)?;
         let election = &config.election;
         let namespace = namespace(election, &config.cluster, &client).await?;
         let mut found = Vec::new();
@@ -59,7 +59,7 @@ impl Lead {
                     identity: identity.to_owned(),
                     timing: election.timing,
                 };
-                let (mandate, elector) = Elector::new(client, settings);
+                let (mandate, elector) = Elector::new(client, settings, clock.clone());
                 (mandate, Some(elector))
             }
         };

@@ -16,6 +16,7 @@ use crate::api::HookAudit;
 use crate::audit::auditor::{Auditor, Transition};
 use crate::audit::observation::{Observation, Resource, Uid};
 use crate::audit::snapshot::Snapshot;
+use crate::clock::Clock;
 use crate::sink::events::EventQueue;
 use crate::sink::recording::Recorder;
 use crate::sink::status::Reports;
@@ -33,6 +34,7 @@ pub(super) struct Outlets {
     pub recorder: Option<Recorder>,
     /// None where it only records: then the core runs to name its look-ups, and for nothing else.
     pub conclusions: Option<Conclusions>,
+    pub clock: Clock,
 }
 
 /// Where conclusions go, and who wants to know that the loop is alive.
@@ -112,8 +114,8 @@ pub(super) async fn run(
                 outlets.publish(&mut auditor);
                 continue;
             }
-            () = until(due) => {
-                let now = Timestamp::now();
+            () = until(due, &outlets.clock) => {
+                let now = outlets.clock.now();
                 outlets.record_tick(now)?;
                 auditor.handle_timeout(now);
             }
@@ -130,7 +132,7 @@ pub(super) async fn run(
         outlets.tell(&mut auditor);
         publish_at.get_or_insert_with(|| Instant::now() + PUBLISH_EVERY);
     }
-    outlets.record_tick(Timestamp::now())?;
+    outlets.record_tick(outlets.clock.now())?;
     outlets.publish(&mut auditor);
     Ok(outlets.recorder.map_or(Ok(()), Recorder::finish)?)
 }
@@ -138,7 +140,7 @@ pub(super) async fn run(
 impl Outlets {
     /// Gives one thing to the core, at the one moment at which its time is taken.
     fn hand_in(&mut self, auditor: &mut Auditor, seen: Seen) -> Result<(), RunError> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         if let Some(recorder) = &mut self.recorder {
             recorder.write(now, &seen)?;
         }
@@ -162,7 +164,7 @@ impl Outlets {
     /// Says that the loop is alive, and leaves no line of a quiet recording unwritten.
     fn beat(&mut self) -> Result<(), RunError> {
         if let Some(conclusions) = &self.conclusions {
-            conclusions.health.tick(Timestamp::now());
+            conclusions.health.tick(self.clock.now());
         }
         Ok(self.recorder.as_mut().map_or(Ok(()), Recorder::flush)?)
     }
@@ -236,12 +238,12 @@ async fn sleep_until(at: Option<Instant>) {
 }
 
 /// Sleeps until a time of the wall clock, at most a minute, so that a clock that is set is noticed.
-async fn until(due: Option<Timestamp>) {
+async fn until(due: Option<Timestamp>, clock: &Clock) {
     let Some(due) = due else {
         return std::future::pending().await;
     };
     loop {
-        let left = due.duration_since(Timestamp::now());
+        let left = due.duration_since(clock.now());
         let Ok(left) = Duration::try_from(left) else {
             return;
         };

@@ -229,3 +229,20 @@ async fn is_granted(client: &Client, attributes: ResourceAttributes) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hookaudit_testkit::api_server::ApiServer;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cluster_that_has_and_allows_everything_will_do() {
+        let client = ApiServer::default().client();
+        assert_eq!(server_version(&client, "here").await.unwrap(), "v1.37.2");
+        assert!(has_resource(&client).await.unwrap());
+        let rights = [READS, WRITES].concat();
+        let checked = check_rights(&client, &Cluster::default(), &rights).await;
+        assert!(checked.is_ok());
+    }
+}

@@ -5,6 +5,7 @@ mod client;
 mod health;
 mod lookup;
 mod object;
+mod pace;
 mod plan;
 mod single;
 mod stream;

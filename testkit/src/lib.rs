@@ -1,6 +1,7 @@
 //! What the tests and benchmarks of hookaudit share.
 
 pub mod accuracy;
+pub mod api_server;
 pub mod chaos;
 pub mod cluster;
 pub mod operator;

@@ -6,6 +6,7 @@
 
 mod audit_log;
 mod build;
+mod cause;
 mod grade;
 pub(crate) mod kubelet_log;
 mod pods;
@@ -16,7 +17,7 @@ mod time;
 mod witnesses;
 
 pub use build::build;
-pub use grade::{Figures, Grade, Graded, Interval, grade};
+pub use grade::{Figures, Grade, Graded, Interval, grade, share};
 pub use time::moment;
 pub use witnesses::{Action, Witnesses};
 
@@ -61,7 +62,7 @@ pub struct Run {
     pub effective_grace: Option<f64>,
     /// From the hook's begin to the kubelet's own word about its end.
     pub kubelet_seconds: Option<f64>,
-    /// By the hook's own account, if it gave one, else the kubelet's.
+    /// By the kubelet's word, or by the hook's own account where that has none.
     pub duration_seconds: Option<f64>,
     /// It was cut: it would have taken longer.
     pub duration_is_minimum: bool,

@@ -15,6 +15,7 @@ use hookaudit::audit::auditor::{Auditor, Settings};
 use hookaudit::audit::observation::{EventReason, Note, Observation, Resource, Stream};
 use hookaudit::audit::snapshot::Snapshot;
 use hookaudit::audit::words::{Hook, Outcome};
+use hookaudit::leader::Mandate;
 use hookaudit::sink::status::{Reports, StatusCounters, StatusSettings, StatusWriter};
 use hookaudit::source::translate::{Presence, Translator};
 use jiff::Timestamp;
@@ -57,7 +58,14 @@ impl Bench {
         let settings = StatusSettings::default();
         let counted = Arc::clone(&counters);
         let seen = reports.clone();
-        let writer = StatusWriter::new(api.client(), settings, latest, seen, counted);
+        let writer = StatusWriter::new(
+            api.client(),
+            Mandate::unlimited(),
+            settings,
+            latest,
+            seen,
+            counted,
+        );
         tokio::spawn(writer.run(cancel.clone()));
         let mut auditor = Auditor::new(Settings::default());
         let (resource, selector) = (Resource::Pods, None);

@@ -38,6 +38,12 @@ fn no_verdict_is_confirmed_and_wrong_and_nearly_all_are_right() {
     );
 }
 
+/// Every kept recording of the suite.
+pub(crate) fn recordings() -> Vec<PathBuf> {
+    let name = |truth: &PathBuf| truth.to_string_lossy().replace(".truth.json", ".jsonl.gz");
+    truths().iter().map(|truth| name(truth).into()).collect()
+}
+
 fn truths() -> Vec<PathBuf> {
     let mut truths: Vec<PathBuf> = fs::read_dir(KEPT)
         .unwrap()

@@ -9,6 +9,7 @@ use hookaudit::source::recording::Recording;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::constructed;
 use crate::verdicts::{Verdicts, recordings};
 
 /// Every time in a recording that a node stamped, shifted.
@@ -146,4 +147,25 @@ fn a_nodes_clock_half_a_minute_off_makes_no_confirmed_verdict_wrong() {
 #[test]
 fn our_own_clock_half_a_minute_off_makes_no_confirmed_verdict_wrong() {
     assert_no_shift_misleads("own", |entry, by| shift_keys(entry, &["at"], by));
+}
+
+#[test]
+fn a_nodes_clock_that_is_off_is_told_and_taken_out_of_the_wait() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/recordings/accuracy/prestop-exec-ok-slow-main.jsonl.gz");
+    for (seconds, said) in [(-30, "clock is behind"), (30, "clock is ahead"), (0, "")] {
+        let copy =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("skewed{seconds}.jsonl"));
+        rewritten(&path, &copy, |entry| {
+            shift_node(entry, SignedDuration::from_secs(seconds));
+        });
+        let termination = &constructed::report(&copy)["terminations"][0];
+        let evidence = termination["evidence"].to_string();
+        assert_eq!(evidence.contains("clock"), seconds != 0, "{evidence}");
+        assert!(evidence.contains(said), "{evidence}");
+        let wait = &termination["spent"]["waitSeconds"];
+        // The kubelet began within the second.
+        assert!(wait["min"].as_f64() <= Some(1.0), "{seconds}: {wait}");
+        assert!(wait["max"].as_f64() >= Some(0.0), "{seconds}: {wait}");
+    }
 }

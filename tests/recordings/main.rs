@@ -4,7 +4,9 @@
 
 mod accuracy;
 mod clocks;
+mod constructed;
 mod expected;
 mod order;
 mod verdicts;
 mod why;
+mod words;

@@ -72,18 +72,25 @@ impl Scene {
     }
 
     /// Whichever streams are not too far ahead of the slowest take turns as `picks` say; 0 is the slowest.
+    /// Nothing is told before it happened.
     fn merged(&self, picks: &[u8], lag: SignedDuration) -> Vec<Told> {
         let mut times: Vec<Timestamp> = self.lanes.values().flatten().map(|(at, _)| *at).collect();
         times.sort();
         let mut lanes: Vec<VecDeque<Told>> = self.lanes.values().cloned().collect();
         let mut told = self.listed.clone();
+        let mut now = Timestamp::MIN;
         for (time, pick) in times.into_iter().zip(picks.iter().cycle()) {
             lanes.retain(|lane| !lane.is_empty());
             lanes.sort_by_key(|lane| lane[0].0);
             let limit = lanes[0][0].0.saturating_add(lag).unwrap();
             let near = lanes.iter().filter(|lane| lane[0].0 <= limit).count();
-            let (_, observation) = lanes[usize::from(*pick) % near].pop_front().unwrap();
-            told.push((time, observation));
+            let (at, observation) = lanes[usize::from(*pick) % near].pop_front().unwrap();
+            now = now
+                .saturating_add(SignedDuration::from_nanos(1))
+                .unwrap()
+                .max(time)
+                .max(at);
+            told.push((now, observation));
         }
         told
     }
@@ -148,7 +155,12 @@ fn differences(before: &Verdicts, after: &Verdicts) -> String {
 /// What is told of an end, without a cause that is only inferred from how long something took on our own
 /// clock: a stream that is late stretches that.
 fn told(end: &EndVerdict) -> (Option<TerminationResult>, Option<Cause>, Trigger, bool) {
-    let timed = [Cause::WithinGrace, Cause::Volume, Cause::NodeUnreachable];
+    let timed = [
+        Cause::WithinGrace,
+        Cause::Volume,
+        Cause::NodeUnreachable,
+        Cause::ContainerRuntime,
+    ];
     let cause = Some(end.cause).filter(|cause| !timed.contains(cause));
     (end.result, cause, end.trigger, end.settled)
 }

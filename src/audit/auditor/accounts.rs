@@ -101,6 +101,10 @@ impl Auditor {
 
     fn pod_account(&self, kept: &Kept, uid: Uid) -> Option<(Timestamp, PodAccount)> {
         let (since, mut account) = self.counted_account(uid)?;
+        // What another process counted is in the tallies as well.
+        if let Some(counted) = kept.others.pod(uid) {
+            account.add(counted);
+        }
         // Events of it were taken in and wait for its own stream.
         account.is_open |= self.early.is_awaited(&kept.key.0, uid);
         // Nothing counts an Event of a pod that is gone up any more: where marks are above all of its

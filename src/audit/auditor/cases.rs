@@ -281,22 +281,17 @@ impl Auditor {
                 return covered;
             }
         }
-        match self.ledgers.kept.get(&workload) {
-            Some(kept) if kept.account.writer != self.writer => {
-                kept.account.covers_run(uid, &open.case.marks, run)
-            }
-            _ => Covered::No,
-        }
+        let kept = self.ledgers.kept.get(&workload);
+        kept.map_or(Covered::No, |kept| {
+            kept.others.covers_run(uid, &open.case.marks, run)
+        })
     }
 
     fn covers_termination(&self, workload: WorkloadId, uid: Uid, open: &Open) -> bool {
         let resumed = open.resumed.as_ref();
         let kept = self.ledgers.kept.get(&workload);
         resumed.is_some_and(|resumed| resumed.pod.termination.is_some())
-            || kept.is_some_and(|kept| {
-                kept.account.writer != self.writer
-                    && kept.account.covers_termination(uid, &open.case.marks)
-            })
+            || kept.is_some_and(|kept| kept.others.covers_termination(uid, &open.case.marks))
     }
 
     /// What is refused by what the pod shows later counts once.

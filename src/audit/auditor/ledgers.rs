@@ -64,6 +64,8 @@ pub(super) struct Kept {
     pub(super) is_ending: bool,
     /// What the tallies of the status count that this ledger rests on.
     pub(super) account: Arc<Account>,
+    /// The same of the last status that another process wrote: what it counted, this one does not.
+    pub(super) others: Arc<Account>,
     /// Those tallies; `None` while no status was seen.
     pub(super) written: Option<Arc<Written>>,
     pub(super) report_version: Option<Box<str>>,
@@ -193,6 +195,7 @@ impl Auditor {
             report_gone_at: None,
             is_ending: false,
             account: Arc::default(),
+            others: Arc::default(),
             written: None,
             report_version,
             marks: Marks::default(),

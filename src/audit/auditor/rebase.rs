@@ -8,14 +8,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::tally::{Move, Tally, lacking};
-use super::{Auditor, Open};
+use super::{Auditor, OPEN_CASE_SECONDS, Open};
 use crate::audit::account::{Account, LineAccount, Marks, Resumed};
 use crate::audit::base::Base;
 use crate::audit::ledger::Ledger;
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::Uid;
 use crate::audit::owners::WorkloadId;
-use crate::audit::record::{PodRef, Run, Termination};
+use crate::audit::record::{Gap, GapReason, PodRef, Run, Termination};
 
 /// A verdict that no status covers yet is kept this long after its case was closed: a writer lets
 /// nothing wait longer than 15 minutes.
@@ -134,7 +134,12 @@ impl Auditor {
         for (_, incident) in &kept.incidents {
             ledger.recall(incident.clone());
         }
-        kept.gaps.retain(|gap| gap.to > account.at);
+        // Whoever watched meanwhile may have seen what this process missed at its start, and not written it yet.
+        let waits = |gap: &Gap| match gap.reason {
+            GapReason::NotWatched => seconds_after(gap.to, OPEN_CASE_SECONDS),
+            _ => gap.to,
+        };
+        kept.gaps.retain(|gap| waits(gap) > account.at);
         for gap in &kept.gaps {
             ledger.add_gap(now, gap.clone());
         }
@@ -151,6 +156,9 @@ impl Auditor {
         if !self.was_synced {
             // What the process before took in is in these tallies, or open in its account.
             kept.marks.raise_to(&account.marks, |_| false);
+        }
+        if !is_own {
+            kept.others = Arc::clone(&account);
         }
         kept.account = account;
         self.ledgers.dirty.insert(workload);
@@ -205,7 +213,8 @@ impl Auditor {
         Some((&closed.pod, &closed.tally, &closed.marks))
     }
 
-    /// Forgets closed pods whose verdicts are all in the status.
+    /// Forgets closed pods whose verdicts are all in the status. One that lives opens a case again, at the latest when it
+    /// stops, and has to know then what was counted.
     fn let_go(&mut self, workload: WorkloadId, is_own: bool) {
         let Some(kept) = self.ledgers.kept.get(&workload) else {
             return;
@@ -222,6 +231,7 @@ impl Auditor {
         let over: Vec<Uid> = kept
             .pods_listed
             .iter()
+            .filter(|uid| self.roster.get(**uid).is_none())
             .filter(|uid| {
                 self.closed
                     .get(**uid)

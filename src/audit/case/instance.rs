@@ -85,6 +85,7 @@ impl Instances {
         if restart < self.first_kept {
             return;
         }
+        self.unread(seen, status);
         match &status.state {
             StateSeen::None => {}
             StateSeen::Running { started_at } => {
@@ -122,6 +123,17 @@ impl Instances {
             || self.all.len() > INSTANCES_KEPT && is_over(&self.all[0])
         {
             self.first_kept = self.all.remove(0).restart.saturating_add(1);
+        }
+    }
+
+    /// A kubelet that cannot read an end counts a restart that never was; what never started is shown
+    /// likewise, but has no `lastState`.
+    fn unread(&mut self, seen: Seen, status: &ContainerStatusSeen) {
+        let unread = status.last.as_ref().is_some_and(|last| {
+            last.reason == TerminatedReason::ContainerStatusUnknown && status.restart_count > 0
+        });
+        if unread && self.all.is_empty() {
+            self.instance(status.restart_count - 1).preexisting = seen == Seen::Listed;
         }
     }
 

@@ -68,6 +68,20 @@ impl Life {
         self.started_event.or_else(|| self.instance.started())
     }
 
+    /// When the postStart failed, by the more exact of the two Events that tell it.
+    #[must_use]
+    pub fn post_start_failed(&self) -> Option<Moment> {
+        let killed = self
+            .kills
+            .iter()
+            .find(|kill| kill.note == Note::FailedPostStartHook)
+            .map(|kill| kill.at);
+        [self.post_start_failure, killed]
+            .into_iter()
+            .flatten()
+            .min_by_key(|at| (!at.is_exact(), *at))
+    }
+
     fn can_hold(&self, occurrence: &Occurrence<'_>, next_started: Option<Moment>) -> bool {
         let at = occurrence.at;
         if tells_of_post_start(occurrence) && self.has_passed_post_start() {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::align::Life;
-use super::{View, grace, pre_stop, request};
+use super::{View, grace, pre_stop, request, skew};
 use crate::audit::case::{ContainerCase, Shown};
 use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::nodes::NodeTrouble;
@@ -61,7 +61,20 @@ pub(super) fn of_ended(
             && run.trigger != Some(Trigger::ContainerRestart)
     };
     if let Some(run) = runs.iter().find(overrun) {
-        return (Cause::PreStop, run.confidence);
+        let other_killed = (0..case.containers.len()).any(|place| {
+            let name = &case.containers[place].name;
+            let overran = runs
+                .iter()
+                .filter(overrun)
+                .any(|run| run.container == *name);
+            !overran && killed(view, place).is_some()
+        });
+        let confidence = if other_killed {
+            inferred
+        } else {
+            run.confidence
+        };
+        return (Cause::PreStop, confidence);
     }
     if result == TerminationResult::ForceKilled {
         return force_killed(view, runs);
@@ -72,7 +85,9 @@ pub(super) fn of_ended(
     let late = late(view, deadline, begun, requested);
     late.filter(|_| result != TerminationResult::ForceDeleted)
         .unwrap_or_else(|| {
-            let graceful = result == TerminationResult::Graceful && !ended_late(view, deadline);
+            let graceful = result == TerminationResult::Graceful
+                && !ended_late(view, deadline)
+                && !perhaps_late(view, deadline, begun);
             (
                 Cause::WithinGrace,
                 if graceful { confirmed } else { inferred },
@@ -87,6 +102,19 @@ fn ended_late(view: &View<'_>, deadline: Option<Timestamp>) -> bool {
         .is_some_and(|(deadline, at)| at > seconds_after(deadline, SILENT_SECONDS))
 }
 
+/// By the node's stamps the stop, or its begin, lies past the deadline, or the runtime failed meanwhile; two
+/// clocks cannot tell whether that took the time.
+fn perhaps_late(view: &View<'_>, deadline: Option<Timestamp>, begun: Option<Moment>) -> bool {
+    let ended = request::ended_last(view).map(|(_, _, at)| at.plus_seconds(-MINIMUM_STOP_SECONDS));
+    let is_after = |at: Moment, deadline: Timestamp| match skew::of(view) {
+        Some(_) => skew::by_api_server(view, at).latest > deadline,
+        None => at.earliest > deadline,
+    };
+    let mut moments = begun.into_iter().chain(ended);
+    let late = deadline.is_some_and(|deadline| moments.any(|at| is_after(at, deadline)));
+    late || runtime_failed(view)
+}
+
 /// Whether a running postStart held the stop's begin past the deadline, and how sure that is.
 fn post_start_held(
     view: &View<'_>,
@@ -95,9 +123,15 @@ fn post_start_held(
     begun: Option<Moment>,
 ) -> Option<Confidence> {
     let deadline = deadline?;
-    let late = match begun {
-        Some(at) => at.earliest > deadline,
-        None => view.case.gone_at.is_some_and(|gone| gone > deadline),
+    if let Some(confidence) = failed_post_start_held(view, requested, deadline) {
+        return Some(confidence);
+    }
+    let ended = request::ended_last(view).map(|(_, _, at)| at);
+    let late = match (begun, ended) {
+        (Some(at), _) => at.earliest > deadline,
+        // A stop that was over by then had begun before.
+        (None, Some(at)) => at.earliest > deadline,
+        (None, None) => view.case.gone_at.is_some_and(|gone| gone > deadline),
     };
     if !late || !held_by_post_start(view, requested) {
         return None;
@@ -115,6 +149,29 @@ fn post_start_held(
     })
 }
 
+/// A postStart that had begun before the request and failed after the deadline.
+fn failed_post_start_held(
+    view: &View<'_>,
+    requested: Moment,
+    deadline: Timestamp,
+) -> Option<Confidence> {
+    let by_api_server = |at| skew::by_api_server(view, at);
+    let failed = |life: &Life| {
+        let started = by_api_server(life.started()?);
+        let failed = life.post_start_failed()?;
+        let held = by_api_server(failed).latest > deadline;
+        (held && started.earliest <= requested.latest).then_some(failed)
+    };
+    let last = view.lives.iter().filter_map(|lives| lives.last());
+    let failed_at = last.filter_map(failed).max()?;
+    let certain = failed_at.earliest > deadline && skew::of(view).is_none();
+    Some(if certain {
+        Confidence::Confirmed
+    } else {
+        Confidence::Inferred
+    })
+}
+
 /// What lasted past the deadline although nobody was killed.
 fn late(
     view: &View<'_>,
@@ -124,8 +181,16 @@ fn late(
 ) -> Option<(Cause, Option<Confidence>)> {
     let case = view.case;
     let late_from = seconds_after(deadline?, MINIMUM_STOP_SECONDS);
-    if case.stop.all_ended_at.is_some_and(|at| at > late_from) && runtime_failed(view) {
-        return Some((Cause::ContainerRuntime, Some(Confidence::Confirmed)));
+    if let Some(ended_at) = case.stop.all_ended_at.filter(|at| *at > late_from)
+        && runtime_failed(view)
+    {
+        let certain = ended_at > seconds_after(late_from, grace::CLOCK_TOLERANCE_SECONDS);
+        let confidence = if certain {
+            Confidence::Confirmed
+        } else {
+            Confidence::Inferred
+        };
+        return Some((Cause::ContainerRuntime, Some(confidence)));
     }
     let silent_from = seconds_after(deadline?, SILENT_SECONDS);
     let node = case.node.as_deref().unwrap_or_default();
@@ -172,12 +237,12 @@ pub(super) fn held_by_post_start(view: &View<'_>, requested: Moment) -> bool {
             container.post_start.is_some()
                 && lives
                     .last()
-                    .is_some_and(|life| holds(container, life, requested))
+                    .is_some_and(|life| holds(view, container, life, requested))
         })
 }
 
 /// The postStart of this instance had begun and not ended when the stop was asked for.
-fn holds(container: &ContainerCase, life: &Life, requested: Moment) -> bool {
+fn holds(view: &View<'_>, container: &ContainerCase, life: &Life, requested: Moment) -> bool {
     let instance = &life.instance;
     let failed = life.post_start_failure.is_some()
         || instance.post_start_error
@@ -185,9 +250,11 @@ fn holds(container: &ContainerCase, life: &Life, requested: Moment) -> bool {
             .kills
             .iter()
             .any(|kill| kill.note == Note::FailedPostStartHook);
+    // The pod's own stream tells what came first, whatever the clocks say.
+    let deleted_at = view.case.stop.deletions.first().map(|first| first.seen_at);
     let not_running = instance
         .running_seen_at
-        .is_none_or(|running| running > requested.latest);
+        .is_none_or(|running| running > deleted_at.unwrap_or(requested.latest));
     // A container that was never shown to have started, and yet got its stop, began unseen.
     let begun = match life.started() {
         Some(started) => started.earliest <= requested.latest,

@@ -123,8 +123,14 @@ fn of_deletion(view: &View<'_>, kill: &Kill) -> Option<Grace> {
     Some(grace)
 }
 
+/// Of a pod whose containers had all ended, every stop came before its deletion, whatever two clocks say.
 fn deleted_before(view: &View<'_>, kill: &Kill) -> bool {
-    view.case
-        .requested()
-        .is_some_and(|requested| requested.earliest <= kill.at.latest)
+    let stop = &view.case.stop;
+    let deleted_at = stop.deletions.first().map(|first| first.seen_at);
+    let completed = stop
+        .all_ended_at
+        .zip(deleted_at)
+        .is_some_and(|(ended_at, deleted_at)| ended_at < deleted_at);
+    let requested = view.case.requested();
+    !completed && requested.is_some_and(|requested| requested.earliest <= kill.at.latest)
 }

@@ -71,16 +71,7 @@ impl Question<'_> {
 
     /// The earliest of the three witnesses: two Events, and the waiting reason, which carries no time.
     fn failed_at(&self) -> Option<Option<Moment>> {
-        let killed = self
-            .life
-            .kills
-            .iter()
-            .find(|kill| kill.note == Note::FailedPostStartHook)
-            .map(|kill| kill.at);
-        let exact = [self.life.post_start_failure, killed]
-            .into_iter()
-            .flatten()
-            .min_by_key(|at| (!at.is_exact(), *at));
+        let exact = self.life.post_start_failed();
         (exact.is_some() || self.life.instance.post_start_error).then_some(exact)
     }
 
@@ -142,26 +133,30 @@ impl Question<'_> {
         {
             return (Reason::InvalidHandler, None);
         }
-        if self.spec.handler == Handler::HTTPGet {
-            return (Reason::HTTPError, None);
-        }
         let ended_first = instance.ended.filter(|ended| {
             let finished = ended.moment();
             finished
                 .zip(failed_at)
                 .is_some_and(|(finished, failed)| finished.earliest <= failed.latest)
         });
-        if instance
-            .ended
-            .is_some_and(|ended| ended.reason == TerminatedReason::OOMKilled)
-            && exit_code.is_none_or(|code| code == KILLED)
-        {
-            return (Reason::OOMKilled, exit_code);
-        }
         let certainly_first = ended_first
             .and_then(|ended| ended.moment())
             .zip(failed_at)
             .is_some_and(|(finished, failed)| finished.is_before(failed));
+        let out_of_memory = instance
+            .ended
+            .is_some_and(|ended| ended.reason == TerminatedReason::OOMKilled);
+        if self.spec.handler == Handler::HTTPGet {
+            // A server that is gone cannot answer; one in its last second may have refused before.
+            return match (certainly_first, out_of_memory) {
+                (true, true) => (Reason::OOMKilled, None),
+                (true, false) => (Reason::ContainerDied, None),
+                _ => (Reason::HTTPError, None),
+            };
+        }
+        if out_of_memory && exit_code.is_none_or(|code| code == KILLED) {
+            return (Reason::OOMKilled, exit_code);
+        }
         match exit_code {
             Some(code) if code != KILLED && !certainly_first => (Reason::NonZeroExit, exit_code),
             Some(_) if ended_first.is_some() => (Reason::ContainerDied, exit_code),
@@ -283,7 +278,12 @@ impl Question<'_> {
         run.settled = self.no_restart_can_be_told();
         run.duration = self.life.started().map_or(Interval::OPEN, |started| {
             let (shortest, longest) = returned.at.seconds_since(started);
-            Interval::between_seconds(shortest - returned.lag_seconds, longest)
+            // A kubelet that did not answer may have told much later.
+            let lag_seconds = match self.view.was_silent(started, returned.at) {
+                true => f64::INFINITY,
+                false => returned.lag_seconds,
+            };
+            Interval::between_seconds(shortest - lag_seconds, longest)
         });
         if let (Handler::Sleep, Some(seconds)) = (self.spec.handler, self.spec.sleep_seconds) {
             let seconds = seconds as f64;

@@ -177,7 +177,13 @@ impl Delivery<'_> {
 
     fn kubelet_restarted_before(&self, until: Timestamp) -> bool {
         let node = self.view.case.node.as_deref().unwrap_or_default();
-        let until = self.ended_seen_at().unwrap_or(until);
+        // One that restarted after the container's end had told a failure before.
+        let finished = self
+            .life
+            .instance
+            .finished()
+            .map(|finished| finished.latest);
+        let until = finished.or(self.ended_seen_at()).unwrap_or(until);
         self.view
             .world
             .nodes

@@ -1,5 +1,7 @@
 //! Who asked the pod to stop, when, and when did the stop begin?
 
+use std::cmp::Reverse;
+
 use super::align::{Kill, Life};
 use super::{View, disproved};
 use crate::audit::moment::Moment;
@@ -126,19 +128,37 @@ pub(super) fn lost_with_node(view: &View<'_>) -> bool {
 }
 
 pub(super) fn node_trouble(view: &View<'_>) -> Option<NodeTrouble> {
-    view.world.nodes.trouble(view.case.node.as_deref()?)
+    let node = view.case.node.as_deref()?;
+    match view.case.gone_at {
+        Some(gone_at) => view.world.nodes.trouble_at(node, gone_at),
+        None => view.world.nodes.trouble(node),
+    }
 }
 
 /// Container, instance and end of what ended last.
 pub(super) fn ended_last<'a>(view: &'a View<'_>) -> Option<(usize, &'a Life, Moment)> {
-    let ends = view.lives.iter().enumerate().filter_map(|(place, lives)| {
-        let life = lives.last()?;
-        Some((place, life, life.instance.finished()?))
-    });
+    all_ended_last(view).next()
+}
+
+/// The same, with all others that ended in the same second and may have been the last.
+pub(super) fn all_ended_last<'a>(
+    view: &'a View<'_>,
+) -> impl Iterator<Item = (usize, &'a Life, Moment)> {
+    let ends = || {
+        view.lives.iter().enumerate().filter_map(|(place, lives)| {
+            let life = lives.last()?;
+            Some((place, life, life.instance.finished()?))
+        })
+    };
+    let is_sidecar =
+        |place: usize| view.case.containers[place].container_type == ContainerType::Sidecar;
     // On equal seconds a sidecar ended later: its signal waits for the containers it serves, and for
-    // the sidecars declared after it.
-    ends.max_by_key(|(place, _, at)| {
-        let sidecar = view.case.containers[*place].container_type == ContainerType::Sidecar;
-        (*at, sidecar, std::cmp::Reverse(*place))
-    })
+    // the sidecars declared after it, unless the grace is used up.
+    let last = ends().max_by_key(|(place, _, at)| (*at, is_sidecar(*place), Reverse(*place)));
+    let others = ends().filter(move |(place, _, at)| {
+        last.is_some_and(|(last, _, last_at)| {
+            *place != last && *at == last_at && is_sidecar(*place) == is_sidecar(last)
+        })
+    });
+    last.into_iter().chain(others)
 }

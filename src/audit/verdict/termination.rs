@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::align::Life;
-use super::{View, cause, evidence, grace, holding, request};
+use super::{View, cause, evidence, grace, holding, request, skew};
 use crate::audit::moment::{Moment, seconds, seconds_after};
 use crate::audit::observation::TerminatedReason;
 use crate::audit::record::{Interval, Run, Spent, Termination};
@@ -137,11 +137,21 @@ fn weaker(left: Option<Confidence>, right: Option<Confidence>) -> Option<Confide
     left.zip(right).map(|(left, right)| left.max(right))
 }
 
-/// Where the time went, for the container that ended last.
+/// Where the time went, for the container that ended last, or for whichever of those it was.
 fn spent(view: &View<'_>, runs: &[Run], requested: Moment) -> Spent {
-    let Some((place, life, finished)) = request::ended_last(view) else {
-        return Spent::default();
-    };
+    let each = request::all_ended_last(view)
+        .map(|(place, life, finished)| spent_of(view, runs, requested, place, life, finished));
+    each.reduce(Spent::or).unwrap_or_default()
+}
+
+fn spent_of(
+    view: &View<'_>,
+    runs: &[Run],
+    requested: Moment,
+    place: usize,
+    life: &Life,
+    finished: Moment,
+) -> Spent {
     let teardown = view
         .case
         .gone_at
@@ -149,7 +159,7 @@ fn spent(view: &View<'_>, runs: &[Run], requested: Moment) -> Spent {
     let begun = life
         .kills
         .iter()
-        .find(|kill| kill.at.latest >= requested.earliest)
+        .find(|kill| skew::by_api_server(view, kill.at).latest >= requested.earliest)
         .map(|kill| kill.at);
     let Some(begun) = begun else {
         return Spent {
@@ -175,7 +185,7 @@ fn spent(view: &View<'_>, runs: &[Run], requested: Moment) -> Spent {
         max: whole.max.map(|max| max.saturating_sub(hook.min)),
     };
     Spent {
-        wait: Some(evidence::interval(begun, requested)),
+        wait: Some(skew::interval(view, begun, requested)),
         hook: Some(hook),
         shutdown: Some(shutdown),
         teardown,
@@ -216,6 +226,9 @@ fn explain(view: &View<'_>, termination: &mut Termination) {
             continue;
         };
         say(format!("{}: {}", container.name, evidence::end(&ended)));
+    }
+    if let Some(skew) = skew::of(view) {
+        say(skew.told());
     }
     if case.stop.zeroed_while_running {
         say("the grace was set to 0 while containers were not known to have ended".to_owned());

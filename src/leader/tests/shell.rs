@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::clock::Clock;
 
 /// One Lease; its watch is refused.
 #[derive(Clone, Default)]
@@ -95,7 +96,7 @@ impl Store {
         &self,
         identity: &str,
     ) -> (Mandate, CancellationToken, tokio::task::JoinHandle<()>) {
-        let (mandate, elector) = Elector::new(self.client(), settings(identity));
+        let (mandate, elector) = Elector::new(self.client(), settings(identity), Clock::wall());
         let release = CancellationToken::new();
         let running = tokio::spawn(elector.run(release.clone()));
         (mandate, release, running)

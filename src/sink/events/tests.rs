@@ -3,11 +3,11 @@ use crate::api::fixture::{plain_incident, plain_workload, target};
 use crate::audit::observation::Uid;
 use crate::audit::words::IncidentType;
 use crate::leader::Term;
-use crate::sink::fake::{Failure, FakeApi};
+use hookaudit_testkit::api_server::{ApiServer, Refusal};
 
 /// Tells all of these and waits until that is done.
 async fn tell(
-    api: &FakeApi,
+    api: &ApiServer,
     incidents: impl IntoIterator<Item = (WorkloadRef, Incident)>,
 ) -> Arc<EventCounters> {
     let snapshot = Snapshot {
@@ -41,11 +41,12 @@ fn deployment() -> WorkloadRef {
 
 #[tokio::test(start_paused = true)]
 async fn an_incident_is_told_once_also_after_a_restart() {
-    let api = FakeApi::default();
+    let api = ApiServer::default();
     let incident = plain_incident(IncidentType::PreStopOverran);
     let counters = tell(&api, [(deployment(), incident.clone())]).await;
     assert_eq!(counters.events(EventResult::Told), 1);
-    let (_, path, event) = &api.writes()[0];
+    let writes = api.writes();
+    let (path, event) = (&writes[0].uri, &writes[0].body);
     assert!(
         path.starts_with("/apis/events.k8s.io/v1/namespaces/shop/events"),
         "{path}"
@@ -63,7 +64,7 @@ async fn an_incident_is_told_once_also_after_a_restart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_workload_is_told_of_once_per_reason_in_ten_minutes() {
-    let api = FakeApi::default();
+    let api = ApiServer::default();
     let of_pod = |number, incident_type| Incident {
         pod_uid: Uid(number),
         ..plain_incident(incident_type)
@@ -102,11 +103,11 @@ async fn the_limit_ends_with_its_interval() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_fails_for_a_while_is_told_in_the_end() {
-    let api = FakeApi::default();
-    api.fail([
-        Failure::Hang,
-        Failure::Code(StatusCode::TOO_MANY_REQUESTS, Some(7)),
-        Failure::Code(StatusCode::SERVICE_UNAVAILABLE, None),
+    let api = ApiServer::default();
+    api.refuse([
+        Refusal::Hang,
+        Refusal::Code(StatusCode::TOO_MANY_REQUESTS, Some(7)),
+        Refusal::Code(StatusCode::SERVICE_UNAVAILABLE, None),
     ]);
     let counters = tell(
         &api,
@@ -119,8 +120,8 @@ async fn an_event_that_fails_for_a_while_is_told_in_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_refused_is_given_up_and_counted() {
-    let api = FakeApi::default();
-    api.fail([Failure::Code(StatusCode::FORBIDDEN, None)]);
+    let api = ApiServer::default();
+    api.refuse([Refusal::Code(StatusCode::FORBIDDEN, None)]);
     let counters = tell(
         &api,
         [(deployment(), plain_incident(IncidentType::PodForceKilled))],
@@ -132,7 +133,7 @@ async fn an_event_that_is_refused_is_given_up_and_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_fit_in_the_queue_is_dropped_and_counted() {
-    let api = FakeApi::default();
+    let api = ApiServer::default();
     let incidents = (0..150).map(|number| {
         (
             deployment(),
@@ -148,17 +149,18 @@ async fn what_does_not_fit_in_the_queue_is_dropped_and_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_without_a_living_workload_is_told_of_itself() {
-    let api = FakeApi::default();
+    let api = ApiServer::default();
     let incident = plain_incident(IncidentType::PodForceKilled);
     tell(&api, [(WorkloadRef::bare_pods(), incident)]).await;
-    let (_, _, event) = &api.writes()[0];
+    let writes = api.writes();
+    let event = &writes[0].body;
     assert_eq!(event["regarding"]["kind"], "Pod");
     assert!(event["related"].is_null());
 }
 
 /// A sink that follows at first; what is offered before is queued already.
 fn follower(
-    api: &FakeApi,
+    api: &ApiServer,
     incidents: usize,
 ) -> (
     watch::Sender<Option<Term>>,
@@ -199,7 +201,7 @@ fn term(seconds: u64) -> Option<Term> {
 
 #[tokio::test(start_paused = true)]
 async fn a_follower_tells_what_it_kept_once_it_leads() {
-    let api = FakeApi::default();
+    let api = ApiServer::default();
     let (terms, _queue, counters, sink) = follower(&api, 3);
     let cancel = CancellationToken::new();
     let running = tokio::spawn(sink.run(cancel.clone()));
@@ -214,7 +216,7 @@ async fn a_follower_tells_what_it_kept_once_it_leads() {
 
 #[tokio::test(start_paused = true)]
 async fn a_follower_leaves_to_the_leader_what_is_old() {
-    let api = FakeApi::default();
+    let api = ApiServer::default();
     let (terms, queue, counters, sink) = follower(&api, 3);
     let cancel = CancellationToken::new();
     let running = tokio::spawn(sink.run(cancel.clone()));
@@ -232,8 +234,8 @@ async fn a_follower_leaves_to_the_leader_what_is_old() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_the_end_of_a_term_cut_off_waits_for_the_next_term() {
-    let api = FakeApi::default();
-    api.fail([Failure::Hang]);
+    let api = ApiServer::default();
+    api.refuse([Refusal::Hang]);
     let (terms, _queue, counters, sink) = follower(&api, 1);
     let cancel = CancellationToken::new();
     let running = tokio::spawn(sink.run(cancel.clone()));

@@ -10,7 +10,7 @@ use crate::api::fixture::{healthy, plain_hook, plain_workload, target};
 use crate::api::{HookAudit, HookAuditSpec, HookAuditStatus, TargetRef};
 use crate::audit::observation::Uid;
 use crate::audit::words::{ConditionStatus, Hook, Outcome};
-use crate::sink::fake::Failure;
+use hookaudit_testkit::api_server::Refusal;
 
 const PATH: &str = "/apis/hookaudit.io/v1alpha1/namespaces/shop/hookaudits/deployment-checkout";
 
@@ -59,21 +59,21 @@ async fn an_object_is_made_and_told_once_and_then_there_is_silence() {
     bench.pass(60).await;
     let writes = bench.api.writes();
     assert_eq!(writes.len(), 2, "{writes:?}");
-    assert_eq!(writes[0].1, format!("{PATH}?&fieldManager=hookaudit"));
+    assert_eq!(writes[0].uri, format!("{PATH}?&fieldManager=hookaudit"));
     assert_eq!(
-        writes[1].1,
+        writes[1].uri,
         format!("{PATH}/status?&force=true&fieldManager=hookaudit")
     );
-    let owner = &writes[0].2["metadata"]["ownerReferences"][0];
+    let owner = &writes[0].body["metadata"]["ownerReferences"][0];
     assert_eq!(owner["uid"], Uid(7).to_string());
     assert_eq!(
         (&owner["controller"], &owner["blockOwnerDeletion"]),
         (&Value::Null, &Value::Null)
     );
-    assert_eq!(writes[1].2["metadata"]["resourceVersion"], "1");
-    assert_eq!(writes[1].2["status"]["hooks"][0]["succeeded"], 1);
+    assert_eq!(writes[1].body["metadata"]["resourceVersion"], "1");
+    assert_eq!(writes[1].body["status"]["hooks"][0]["succeeded"], 1);
     assert_eq!(
-        writes[1].2["status"]["conditions"][0]["observedGeneration"],
+        writes[1].body["status"]["conditions"][0]["observedGeneration"],
         1
     );
 
@@ -156,7 +156,7 @@ async fn counters_wait_and_conditions_do_not() {
         4,
         "a condition does not wait for the counters"
     );
-    assert_eq!(writes[3].2["status"]["conditions"][0]["status"], "False");
+    assert_eq!(writes[3].body["status"]["conditions"][0]["status"], "False");
     bench.stop().await;
 }
 
@@ -177,13 +177,13 @@ async fn the_worst_news_goes_first_within_the_budget() {
     let workloads: Vec<_> = quiet.chain([named(99, unhealthy())]).collect();
     bench.publish(workloads);
     bench.pass(3).await;
-    assert!(bench.api.writes()[0].1.contains("app-99"));
+    assert!(bench.api.writes()[0].uri.contains("app-99"));
     bench.pass(10).await;
     let made = bench
         .api
         .writes()
         .iter()
-        .filter(|(_, path, _)| path.contains("/status"))
+        .filter(|write| write.uri.contains("/status"))
         .count();
     assert!(
         (8..=13).contains(&made),
@@ -199,13 +199,13 @@ async fn a_conflict_is_looked_at_again_and_never_forced() {
     bench.reports.synced();
     bench.publish([with_runs(1)]);
     bench.pass(60).await;
-    bench.api.fail([Failure::Overtaken]);
+    bench.api.refuse([Refusal::Overtaken]);
     bench.publish([with_runs(2)]);
     bench.pass(60).await;
     let writes = bench.api.writes();
     assert_eq!(writes.len(), 4);
     let version = |at: usize| {
-        writes[at].2["metadata"]["resourceVersion"]
+        writes[at].body["metadata"]["resourceVersion"]
             .as_str()
             .unwrap()
             .to_owned()
@@ -229,7 +229,7 @@ async fn a_throttled_writer_waits_as_long_as_it_was_told() {
     bench.reports.synced();
     bench
         .api
-        .fail([Failure::Code(StatusCode::TOO_MANY_REQUESTS, Some(120))]);
+        .refuse([Refusal::Code(StatusCode::TOO_MANY_REQUESTS, Some(120))]);
     bench.publish([unhealthy()]);
     bench.pass(119).await;
     assert_eq!(bench.writes(), 1);
@@ -243,10 +243,10 @@ async fn a_throttled_writer_waits_as_long_as_it_was_told() {
 async fn an_api_server_that_hangs_or_fails_is_asked_again_ever_more_slowly() {
     let mut bench = Bench::start(StatusSettings::default());
     bench.reports.synced();
-    bench.api.fail([Failure::Hang]);
+    bench.api.refuse([Refusal::Hang]);
     bench
         .api
-        .fail((0..20).map(|_| Failure::Code(StatusCode::INTERNAL_SERVER_ERROR, None)));
+        .refuse((0..20).map(|_| Refusal::Code(StatusCode::INTERNAL_SERVER_ERROR, None)));
     bench.publish([unhealthy()]);
     bench.pass(300).await;
     let calls = bench.writes();
@@ -261,7 +261,9 @@ async fn an_api_server_that_hangs_or_fails_is_asked_again_ever_more_slowly() {
 async fn a_forbidden_object_does_not_hold_up_the_others() {
     let mut bench = Bench::start(StatusSettings::default());
     bench.reports.synced();
-    bench.api.fail([Failure::Code(StatusCode::FORBIDDEN, None)]);
+    bench
+        .api
+        .refuse([Refusal::Code(StatusCode::FORBIDDEN, None)]);
     let other = Workload {
         target: target("apps/v1", "Deployment", "other"),
         ..workload()
@@ -330,8 +332,8 @@ async fn an_object_made_by_a_user_is_adopted_without_touching_its_spec() {
     bench.pass(60).await;
     let writes = bench.api.writes();
     assert_eq!(writes.len(), 2);
-    assert_eq!(writes[0].2["spec"], Value::Null);
-    assert_eq!(writes[0].2["metadata"]["resourceVersion"], "1");
+    assert_eq!(writes[0].body["spec"], Value::Null);
+    assert_eq!(writes[0].body["metadata"]["resourceVersion"], "1");
     let adopted = bench.api.object(PATH).unwrap();
     assert_eq!(adopted["spec"]["thresholds"]["overdueSeconds"], 5);
     assert_eq!(
@@ -408,7 +410,7 @@ async fn a_relist_tells_of_objects_that_went_unseen() {
         .api
         .writes()
         .into_iter()
-        .filter(|(method, path, _)| *method == Method::PATCH && !path.contains("/status"));
+        .filter(|write| write.method == Method::PATCH && !write.uri.contains("/status"));
     assert_eq!(made.count(), 2);
     bench.stop().await;
 }
@@ -462,7 +464,7 @@ async fn a_definition_that_lacks_a_field_does_not_stop_the_writer() {
     let why = "failed to create typed patch object: .status.novel: field not declared in schema";
     bench
         .api
-        .fail([Failure::Said(StatusCode::INTERNAL_SERVER_ERROR, why)]);
+        .refuse([Refusal::Said(StatusCode::INTERNAL_SERVER_ERROR, why)]);
     let other = Workload {
         target: target("apps/v1", "Deployment", "other"),
         ..workload()

@@ -1,3 +1,4 @@
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -40,11 +41,19 @@ impl Backoff {
             .saturating_mul(1 << self.failures.min(10))
             .min(longest);
         self.failures = self.failures.saturating_add(1);
-        // Between half of it and all of it.
-        let half = wait / 2;
-        let spread = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
-        half + Duration::from_nanos(random % spread)
+        spread(wait, random)
     }
+}
+
+/// Between half of it and all of it.
+pub(super) fn spread(wait: Duration, random: u64) -> Duration {
+    let half = wait / 2;
+    let nanoseconds = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
+    half + Duration::from_nanos(random % nanoseconds.max(1))
+}
+
+pub(super) fn random() -> u64 {
+    RandomState::new().hash_one(0)
 }
 
 #[cfg(test)]

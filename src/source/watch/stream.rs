@@ -1,4 +1,3 @@
-use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,10 +10,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::{ANSWERED_LONGEST, Backoff, UNREACHABLE_LONGEST};
+use super::backoff::{ANSWERED_LONGEST, Backoff, UNREACHABLE_LONGEST, random};
 use super::client::{ANSWER_WITHIN, attended};
 use super::health::{Failure, StreamHealth};
 use super::object::{Watchable, Watched};
+use super::pace::Pace;
 use super::plan::Planned;
 use crate::audit::observation::{Observation, Stream};
 use crate::source::translate::{Presence, Translator};
@@ -23,8 +23,8 @@ use crate::source::{Change, Seen};
 /// A page of whole pods of this many objects takes about 10 MB while it is read.
 const PAGE_SIZE: u32 = 250;
 
-/// Between two objects of a list, a page may have to be fetched.
-const NEXT_LISTED_WITHIN: Duration = ANSWER_WITHIN.saturating_add(Duration::from_secs(30));
+/// Between two objects of a list, a page may have to be fetched, or a watch to wait for its turn.
+const NEXT_LISTED_WITHIN: Duration = ANSWER_WITHIN.saturating_add(Duration::from_secs(60));
 
 /// How the objects are listed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub(super) struct Watch {
     sender: mpsc::Sender<Seen>,
     strategy: Strategy,
     backoff: Backoff,
+    pace: Arc<Pace>,
     is_listing: bool,
     /// Something was sent since the last RELIST, or since the beginning.
     has_sent: bool,
@@ -67,6 +68,7 @@ impl Watch {
             sender,
             strategy: Strategy::Streaming,
             backoff: Backoff::default(),
+            pace: Arc::default(),
             is_listing: true,
             has_sent: false,
         }
@@ -78,7 +80,7 @@ impl Watch {
         client: Client,
         cancel: CancellationToken,
     ) {
-        let client = attended(client, Arc::clone(&self.health));
+        let client = attended(client, Arc::clone(&self.health), Arc::clone(&self.pace));
         let api: Api<Watched<K, RAW>> = match &self.planned.namespace {
             Some(namespace) => Api::namespaced_with(client, namespace, &()),
             None => Api::all_with(client, &()),
@@ -230,14 +232,14 @@ impl Watch {
     }
 
     async fn wait(&mut self, failure: Failure) {
-        let random = RandomState::new().hash_one(0);
         let unreachable = matches!(failure, Failure::Connection | Failure::Timeout);
         let longest = if unreachable {
             UNREACHABLE_LONGEST
         } else {
             ANSWERED_LONGEST
         };
-        let wait = self.backoff.failed(Instant::now(), random, longest);
+        let wait = self.backoff.failed(Instant::now(), random(), longest);
+        let wait = wait.max(self.pace.take_retry_after());
         let (stream, retry_in_ms) = (Told(&self.stream), wait.as_millis());
         // Never the error itself: it may quote the object. A quiet watch of Events gets no bookmarks, so
         // that its point to go on from expires as a matter of course.

@@ -48,6 +48,11 @@ impl Container {
         self
     }
 
+    /// For the `ephemeralContainers` of a pod.
+    pub fn build(self) -> Value {
+        self.0
+    }
+
     pub fn memory_limit(self, mebibytes: u32) -> Self {
         self.with(
             "resources",
@@ -111,14 +116,17 @@ impl Pod {
         self
     }
 
+    /// A volume with a file system of its own at `/held` of the first container.
+    pub fn held_volume(mut self) -> Self {
+        let volume = json!({"name": "held", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}});
+        push(&mut self.spec["volumes"], volume);
+        let mount = json!({"name": "held", "mountPath": "/held"});
+        push(&mut self.spec["containers"][0]["volumeMounts"], mount);
+        self
+    }
+
     pub fn init(mut self, container: Container) -> Self {
-        let containers = &mut self.spec["initContainers"];
-        if containers.is_null() {
-            *containers = json!([]);
-        }
-        if let Some(containers) = containers.as_array_mut() {
-            containers.push(container.0);
-        }
+        push(&mut self.spec["initContainers"], container.0);
         self
     }
 
@@ -135,6 +143,15 @@ impl Pod {
     /// For the `template` of a workload.
     pub fn template(self) -> Value {
         json!({"metadata": self.metadata, "spec": self.spec})
+    }
+}
+
+fn push(list: &mut Value, element: Value) {
+    if list.is_null() {
+        *list = json!([]);
+    }
+    if let Some(list) = list.as_array_mut() {
+        list.push(element);
     }
 }
 

@@ -23,14 +23,14 @@ pub struct Played {
 }
 
 pub struct Player<'a> {
-    stage: &'a Stage<'a>,
+    stage: &'a Stage,
     scenario: &'a Scenario,
     namespace: String,
     from: Timestamp,
 }
 
 impl<'a> Player<'a> {
-    pub fn new(stage: &'a Stage<'a>, scenario: &'a Scenario) -> Self {
+    pub fn new(stage: &'a Stage, scenario: &'a Scenario) -> Self {
         Self {
             stage,
             scenario,
@@ -46,6 +46,7 @@ impl<'a> Player<'a> {
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}});
         self.ask(Method::POST, "/api/v1/namespaces", Some(&namespace))
             .await?;
+        self.until_account().await?;
         self.play(&self.scenario.steps).await
     }
 
@@ -122,6 +123,10 @@ impl<'a> Player<'a> {
                 self.ask(Method::DELETE, "/api/v1/nodes/node-1", None)
                     .await?;
             }
+            Step::AwaitNode => self.until_node().await?,
+            Step::HoldVolume(pod, volume, seconds) => {
+                self.hold_volume(pod, volume, *seconds).await?
+            }
             Step::Component(action, name) => {
                 self.stage.note(self.scenario.name, action, name)?;
                 tokio::task::block_in_place(|| self.stage.cluster.component(action, name))?;
@@ -184,6 +189,23 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
+    async fn hold_volume(&self, pod: &str, volume: &str, seconds: u32) -> anyhow::Result<()> {
+        self.stage.note(self.scenario.name, "hold", "volume")?;
+        let path = format!("{}/pods/{pod}", self.core());
+        let pod = self.ask(Method::GET, &path, None).await?;
+        let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+        let script = format!(
+            "mount=$(cut -d' ' -f2 /proc/mounts | grep '{uid}/.*/{volume}$' | head -n 1) && cd \"$mount\" && exec sleep {seconds}"
+        );
+        let mut holder = self.stage.on_node(&["sh", "-c", &script])?;
+        sleep(Duration::from_secs(1)).await;
+        if let Some(status) = holder.try_wait()? {
+            bail!("the volume {volume} cannot be held: {status}");
+        }
+        std::thread::spawn(move || holder.wait());
+        Ok(())
+    }
+
     async fn take_away(&self) -> anyhow::Result<()> {
         for path in [
             "deployments",
@@ -196,7 +218,8 @@ impl<'a> Player<'a> {
             for object in list["items"].as_array().into_iter().flatten() {
                 let path = self.path(&format!("{path}/{}", name_of(object)))?;
                 let background = json!({"propagationPolicy": "Background"});
-                self.ask(Method::DELETE, &path, Some(&background)).await?;
+                // A Job may have gone with its CronJob meanwhile; what is left is seen below.
+                drop(self.ask(Method::DELETE, &path, Some(&background)).await);
             }
         }
         let began = Instant::now();
@@ -225,6 +248,31 @@ impl<'a> Player<'a> {
         let path = format!("{}/pods/{pod}", self.core());
         while !is_so(&self.ask(Method::GET, &path, None).await?) {
             patient(began, "the pod did not come so far")?;
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
+    /// Without it no pod is admitted; controllers that come back from an outage take their time.
+    async fn until_account(&self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let path = format!("{}/serviceaccounts/default", self.core());
+        while self.ask(Method::GET, &path, None).await.is_err() {
+            patient(began, "the namespace has no default ServiceAccount")?;
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
+    async fn until_node(&self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let path = "/api/v1/nodes/node-1";
+        while !self
+            .ask(Method::GET, path, None)
+            .await
+            .is_ok_and(|node| has_ready(&node))
+        {
+            patient(began, "the node is not Ready")?;
             sleep(LOOK_AGAIN).await;
         }
         Ok(())
@@ -339,9 +387,13 @@ fn is_running(pod: &Value) -> bool {
 }
 
 fn is_ready(pod: &Value) -> bool {
-    let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-    pod["metadata"]["deletionTimestamp"].is_null()
-        && conditions
-            .into_iter()
-            .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+    pod["metadata"]["deletionTimestamp"].is_null() && has_ready(pod)
+}
+
+fn has_ready(object: &Value) -> bool {
+    let conditions = object["status"]["conditions"].as_array();
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }

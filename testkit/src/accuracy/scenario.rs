@@ -2,23 +2,28 @@
 
 use serde_json::Value;
 
-/// What a scenario shares its cluster, its recording and its disturbance with.
+/// What a scenario shares its disturbance with: one phase is played after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     Calm,
     KubeletKilled,
+    /// For less than the node controller takes to notice.
+    KubeletPaused,
     KubeletStopped,
+    RuntimeKilled,
     ApiOutage,
     NodeDeleted,
-    /// On a cluster with the feature gate `ContainerStopSignals`.
+    /// On a cluster of its own.
     StopSignals,
 }
 
 impl Phase {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Calm,
         Self::KubeletKilled,
+        Self::KubeletPaused,
         Self::KubeletStopped,
+        Self::RuntimeKilled,
         Self::ApiOutage,
         Self::NodeDeleted,
         Self::StopSignals,
@@ -28,18 +33,19 @@ impl Phase {
         match self {
             Self::Calm => "calm",
             Self::KubeletKilled => "kubelet-killed",
+            Self::KubeletPaused => "kubelet-paused",
             Self::KubeletStopped => "kubelet-stopped",
+            Self::RuntimeKilled => "runtime-killed",
             Self::ApiOutage => "api-outage",
             Self::NodeDeleted => "node-deleted",
             Self::StopSignals => "stop-signals",
         }
     }
 
-    /// Flags of `tests/cluster/up` that the phase needs.
-    pub fn cluster_flags(self) -> &'static [&'static str] {
+    pub fn venue(self) -> Venue {
         match self {
-            Self::StopSignals => &["--feature-gates", "ContainerStopSignals=true"],
-            _ => &[],
+            Self::StopSignals => Venue::StopSignals,
+            _ => Venue::Plain,
         }
     }
 
@@ -51,6 +57,18 @@ impl Phase {
                 Step::Component("kill", "kubelet"),
                 Step::Sleep(4.0),
                 Step::Component("start", "kubelet"),
+                Step::Sleep(5.0),
+            ],
+            Self::KubeletPaused => vec![
+                Step::Component("stop", "kubelet"),
+                Step::Sleep(25.0),
+                Step::Component("cont", "kubelet"),
+                Step::Sleep(5.0),
+            ],
+            Self::RuntimeKilled => vec![
+                Step::Component("kill", "containerd"),
+                Step::Sleep(15.0),
+                Step::Component("start", "containerd"),
                 Step::Sleep(5.0),
             ],
             Self::KubeletStopped => vec![
@@ -66,6 +84,44 @@ impl Phase {
                 Step::Sleep(15.0),
             ],
             Self::NodeDeleted => vec![Step::DeleteNode, Step::Sleep(90.0)],
+        }
+    }
+
+    /// What puts the cluster right again once the phase's pods are gone.
+    pub fn repair(self) -> Vec<Step> {
+        match self {
+            // A kubelet registers its node when it starts, and only then.
+            Self::NodeDeleted => vec![
+                Step::Component("kill", "kubelet"),
+                Step::Component("start", "kubelet"),
+                Step::AwaitNode,
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A cluster, with everything that its phases leave behind: one recording, one file of the witnesses, its logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Venue {
+    Plain,
+    /// With the feature gate `ContainerStopSignals`.
+    StopSignals,
+}
+
+impl Venue {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::StopSignals => "stop-signals",
+        }
+    }
+
+    /// Flags of `tests/cluster/up`.
+    pub fn cluster_flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &[],
+            Self::StopSignals => &["--feature-gates", "ContainerStopSignals=true"],
         }
     }
 }
@@ -97,6 +153,10 @@ pub enum Step {
     /// `kill`, `stop`, `cont` or `start`, and a component of the cluster.
     Component(&'static str, &'static str),
     DeleteNode,
+    /// Until the node is Ready.
+    AwaitNode,
+    /// Keeps a pod's volume of its own file system busy for so many seconds.
+    HoldVolume(&'static str, &'static str, u32),
 }
 
 #[derive(Clone, Debug)]
@@ -106,6 +166,8 @@ pub struct Scenario {
     pub about: &'static str,
     pub phase: Phase,
     pub steps: Vec<Step>,
+    /// From the begin of the phase's disturbance on.
+    pub meanwhile: Vec<Step>,
     /// After the phase's disturbance.
     pub afterwards: Vec<Step>,
     /// What must truly have come about, else the scenario failed to make it: `PreStop Failed`, `Termination ForceKilled`.
@@ -141,9 +203,15 @@ impl Scenario {
             about,
             phase: Phase::Calm,
             steps,
+            meanwhile: Vec::new(),
             afterwards: Vec::new(),
             shows,
         }
+    }
+
+    pub fn meanwhile(mut self, steps: Vec<Step>) -> Self {
+        self.meanwhile = steps;
+        self
     }
 
     pub fn in_phase(mut self, phase: Phase, afterwards: Vec<Step>) -> Self {

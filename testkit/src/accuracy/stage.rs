@@ -1,10 +1,10 @@
-//! Where a phase is played: a cluster, the witnesses' files, the recorder.
+//! Where phases are played: a cluster, the witnesses' files, the recorder.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
@@ -15,26 +15,26 @@ use crate::truth::Action;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-pub struct Stage<'a> {
-    pub cluster: &'a Cluster,
+pub struct Stage {
+    pub cluster: Arc<Cluster>,
     pub client: kube::Client,
-    /// Everything that the phase leaves behind.
+    /// Everything that the phases leave behind.
     pub dir: PathBuf,
     actions: Mutex<File>,
     recorder: Child,
-    runtime: Runtime<'a>,
+    runtime: Runtime,
 }
 
-impl<'a> Stage<'a> {
+impl Stage {
     /// Lets the witnesses write, and `hookaudit record` as well.
-    pub async fn set(cluster: &'a Cluster, dir: &Path, hookaudit: &Path) -> anyhow::Result<Self> {
+    pub async fn set(cluster: Arc<Cluster>, dir: &Path, hookaudit: &Path) -> anyhow::Result<Self> {
         if dir.exists() {
             fs::remove_dir_all(dir)?;
         }
         fs::create_dir_all(dir)?;
         build_witness(&dir.join("witness"))?;
         File::create(dir.join("ledger.jsonl"))?;
-        delete_namespaces(cluster)?;
+        delete_namespaces(&cluster)?;
         let resource = Command::new(hookaudit).arg("crd").output()?;
         cluster.apply(&String::from_utf8(resource.stdout)?)?;
         let mut recorder = Command::new(hookaudit)
@@ -54,10 +54,10 @@ impl<'a> Stage<'a> {
             );
         }
         Ok(Self {
-            cluster,
             client: cluster.client().await?,
             actions: Mutex::new(File::create(dir.join("actions.jsonl"))?),
-            runtime: Runtime::listen(cluster, &dir.join("runtime.log"))?,
+            runtime: Runtime::listen(cluster.clone(), &dir.join("runtime.log"))?,
+            cluster,
             recorder,
             dir: dir.to_owned(),
         })
@@ -65,6 +65,14 @@ impl<'a> Stage<'a> {
 
     pub fn recording(&self) -> PathBuf {
         self.dir.join("recording.jsonl")
+    }
+
+    /// Starts a command inside the node.
+    pub fn on_node(&self, command: &[&str]) -> anyhow::Result<Child> {
+        Ok(on_node(&self.cluster)?
+            .args(command)
+            .stdin(Stdio::null())
+            .spawn()?)
     }
 
     /// Writes down what the suite itself does.
@@ -125,7 +133,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-impl Drop for Stage<'_> {
+impl Drop for Stage {
     fn drop(&mut self) {
         drop(self.recorder.kill());
         drop(self.runtime.stop());
@@ -157,18 +165,22 @@ fn interrupt(child: &mut Child) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A runtime that was killed is listened to again.
+const LISTEN: &str = r#"echo $$; trap 'kill $!; exit' TERM
+while :; do ctr --namespace k8s.io events & wait $!; sleep 0.2; done"#;
+
 /// The container runtime's own account of what started and ended.
 #[derive(Debug)]
-struct Runtime<'a> {
-    cluster: &'a Cluster,
+struct Runtime {
+    cluster: Arc<Cluster>,
     log: PathBuf,
     child: Child,
 }
 
-impl<'a> Runtime<'a> {
-    fn listen(cluster: &'a Cluster, log: &Path) -> anyhow::Result<Self> {
-        let child = on_node(cluster)?
-            .args(["sh", "-c", "echo $$; exec ctr --namespace k8s.io events"])
+impl Runtime {
+    fn listen(cluster: Arc<Cluster>, log: &Path) -> anyhow::Result<Self> {
+        let child = on_node(&cluster)?
+            .args(["sh", "-c", LISTEN])
             .stdin(Stdio::null())
             .stdout(File::create(log)?)
             .stderr(Stdio::null())
@@ -190,7 +202,7 @@ impl<'a> Runtime<'a> {
             .lines()
             .next()
             .context("the runtime's events were not heard")?;
-        on_node(self.cluster)?.args(["kill", process]).status()?;
+        on_node(&self.cluster)?.args(["kill", process]).status()?;
         self.child.wait()?;
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! `docs/accuracy.md`: every scenario, what happened, and what the operator made of it.
 
-use crate::truth::{Figures, Graded, Truth};
+use crate::truth::{Figures, Graded, Truth, share};
 
-use super::scenarios::NOT_RUN;
+use super::scenarios::{NOT_RUN, NotRun};
 
 /// A scenario whose report was compared with the truth.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub fn document(rows: &[Row]) -> String {
                 figures.extra,
                 figures.right_share() * 100.0,
                 figures.confirmed,
-                figures.unknown,
+                with_share(figures.unknown, figures.total),
                 figures.unsettled
             ),
         );
@@ -55,7 +55,7 @@ pub fn document(rows: &[Row]) -> String {
                 "{name}: {} of {} stated intervals hold the true duration (within 0.5 s), {} are open, the median width is {:.2} s.\n",
                 figures.intervals_right,
                 figures.intervals,
-                figures.intervals_open,
+                with_share(figures.intervals_open, figures.intervals),
                 figures.median_width_seconds.unwrap_or_default()
             ),
         );
@@ -65,11 +65,27 @@ pub fn document(rows: &[Row]) -> String {
     for row in rows {
         push_row(&mut text, row);
     }
-    text.push_str("\n## Not run\n\n| what | why |\n| --- | --- |\n");
-    for (what, why) in NOT_RUN {
-        push(&mut text, format_args!("| {what} | {why} |\n"));
+    text.push_str(
+        "\n## Not run\n\nWhat stands for it is no recording of a kubelet: it was written by hand after what one is known to show, in\n\
+         `tests/recordings/constructed`, each with the expected verdicts beside it.\n\n\
+         | what | why | constructed recordings |\n| --- | --- | --- |\n",
+    );
+    for NotRun {
+        what,
+        why,
+        constructed,
+    } in NOT_RUN
+    {
+        push(
+            &mut text,
+            format_args!("| {what} | {why} | {} |\n", constructed.join(", ")),
+        );
     }
     text
+}
+
+fn with_share(part: usize, whole: usize) -> String {
+    format!("{part} ({:.1} %)", share(part, whole) * 100.0)
 }
 
 fn push(text: &mut String, line: std::fmt::Arguments<'_>) {

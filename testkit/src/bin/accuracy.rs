@@ -4,28 +4,21 @@
 //! scenario's name. With `--again` nothing is played: what an earlier run left in DIR is judged anew. With `--kept` only what `--keep` names is.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use hookaudit_testkit::accuracy::keep::{SETTLE_SECONDS, keep};
-use hookaudit_testkit::accuracy::run::{Played, Player};
-use hookaudit_testkit::accuracy::scenario::{Phase, Scenario};
+use hookaudit_testkit::accuracy::keep::{SETTLE_SECONDS, Whole};
+use hookaudit_testkit::accuracy::play::{dir_of, outcomes, play};
+use hookaudit_testkit::accuracy::run::Played;
+use hookaudit_testkit::accuracy::scenario::Scenario;
 use hookaudit_testkit::accuracy::scenarios;
-use hookaudit_testkit::accuracy::stage::Stage;
 use hookaudit_testkit::accuracy::table::{Row, document};
-use hookaudit_testkit::cluster::{Cluster, Level};
 use hookaudit_testkit::truth::{Figures, Grade, Interval, Truth, Witnesses, build, grade};
-use tokio::sync::{Barrier, Semaphore};
-
-/// So many pods start at once without keeping each other waiting.
-const AT_ONCE: usize = 10;
-/// From when to when each scenario was played, or why it was not.
-const PLAYED: &str = "played.json";
 
 struct Options {
     hookaudit: PathBuf,
@@ -40,21 +33,28 @@ struct Options {
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = options()?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    let mut rows = Vec::new();
-    let mut failures = Vec::new();
-    for phase in Phase::ALL {
-        let chosen: Vec<Scenario> = scenarios::all()
-            .into_iter()
-            .filter(|scenario| scenario.phase == phase && is_chosen(scenario, &options.names))
-            .collect();
-        if options.kept {
-            rows.extend(kept_rows(&options, &chosen)?);
-        } else if !chosen.is_empty() {
-            tell(&format!("{}: {} scenarios", phase.name(), chosen.len()));
-            runtime.block_on(play(&options, phase, &chosen, &mut rows, &mut failures))?;
-        }
+    let mut chosen = scenarios::all();
+    chosen.retain(|scenario| is_chosen(scenario, &options.names));
+    chosen.sort_by_key(|scenario| scenario.phase);
+    let mut spent = None;
+    if !options.kept && !options.again {
+        let runtime = tokio::runtime::Runtime::new()?;
+        let play = play(
+            &chosen,
+            &options.hookaudit,
+            &options.out,
+            options.settle,
+            tell,
+        );
+        spent = Some(runtime.block_on(play)?);
     }
+    let began = Instant::now();
+    let mut failures = Vec::new();
+    let rows = if options.kept {
+        kept_rows(&options, &chosen)?
+    } else {
+        judge_all(&options, &chosen, &mut failures)?
+    };
     let table = document(&rows);
     if let Some(path) = &options.table {
         fs::write(path, &table).with_context(|| format!("{} cannot be written", path.display()))?;
@@ -62,6 +62,10 @@ fn main() -> anyhow::Result<ExitCode> {
     stdout().write_all(table.as_bytes())?;
     for failure in &failures {
         tell(&format!("not made: {failure}"));
+    }
+    if let Some(mut spent) = spent {
+        spent.add("judging", began);
+        tell(&format!("played in {}", spent.told()));
     }
     let figures = Figures::of(rows.iter().flat_map(|row| &row.graded));
     let is_good =
@@ -112,34 +116,27 @@ fn is_chosen(scenario: &Scenario, names: &[String]) -> bool {
             .any(|name| scenario.phase.name() == name || scenario.name.contains(name.as_str()))
 }
 
-async fn play(
+/// The rows of what was played, in the order of the suite.
+fn judge_all(
     options: &Options,
-    phase: Phase,
     chosen: &[Scenario],
-    rows: &mut Vec<Row>,
     failures: &mut Vec<String>,
-) -> anyhow::Result<()> {
-    let dir = options.out.join(phase.name());
-    if !options.again {
-        perform(options, phase, chosen, &dir).await?;
-    }
-    let witnesses = Witnesses::read(&dir)?;
-    let played: BTreeMap<String, Result<Played, String>> =
-        serde_json::from_str(&fs::read_to_string(dir.join(PLAYED))?)?;
+) -> anyhow::Result<Vec<Row>> {
+    let mut venues = BTreeMap::new();
+    let mut rows = Vec::new();
     for scenario in chosen {
+        let venue = scenario.phase.venue();
+        let dir = dir_of(&options.out, venue);
+        if let Entry::Vacant(place) = venues.entry(venue) {
+            let whole = Whole::read(&dir.join("recording.jsonl"))?;
+            place.insert((whole, Witnesses::read(&dir)?, outcomes(&dir)?));
+        }
+        let (whole, witnesses, played) = &venues[&venue];
         match played.get(scenario.name) {
             None => failures.push(format!("{}: not played", scenario.name)),
             Some(Err(error)) => failures.push(error.clone()),
             Some(Ok(span)) => {
-                let kept = options.keep.as_deref().unwrap_or(&dir);
-                let row = judge(
-                    options,
-                    scenario,
-                    *span,
-                    &dir.join("recording.jsonl"),
-                    kept,
-                    &witnesses,
-                )?;
+                let row = judge(options, scenario, *span, &dir, whole, witnesses)?;
                 failures.extend(not_shown(scenario, &row.truth));
                 tell_row(&row);
                 tell_intervals(&row);
@@ -147,94 +144,20 @@ async fn play(
             }
         }
     }
-    Ok(())
-}
-
-async fn perform(
-    options: &Options,
-    phase: Phase,
-    chosen: &[Scenario],
-    dir: &Path,
-) -> anyhow::Result<()> {
-    let flags = phase.cluster_flags();
-    let cluster = if flags.is_empty() {
-        Cluster::with_node()
-    } else {
-        Cluster::fresh(Level::Node, flags).map(Arc::new)
-    };
-    let cluster = cluster.context("no cluster")?;
-    let stage = Stage::set(&cluster, dir, &options.hookaudit).await?;
-    let played = play_all(&stage, phase, chosen).await?;
-    let shown: BTreeMap<&str, Result<Played, String>> = played
-        .into_iter()
-        .map(|(name, played)| (name, played.map_err(|error| format!("{error:#}"))))
-        .collect();
-    fs::write(dir.join(PLAYED), serde_json::to_string_pretty(&shown)?)?;
-    tell(&format!(
-        "{}: played; {} s until all is settled",
-        phase.name(),
-        options.settle.as_secs()
-    ));
-    tokio::time::sleep(options.settle).await;
-    stage.strike()
-}
-
-type Outcomes = BTreeMap<&'static str, anyhow::Result<Played>>;
-
-/// All at once up to the disturbance, and all at once after it; without one, a few at a time.
-async fn play_all(
-    stage: &Stage<'_>,
-    phase: Phase,
-    chosen: &[Scenario],
-) -> anyhow::Result<Outcomes> {
-    let disturbance = phase.disturbance();
-    let places = Semaphore::new(if disturbance.is_empty() {
-        AT_ONCE
-    } else {
-        chosen.len()
-    });
-    let ready = Barrier::new(chosen.len() + 1);
-    let over = Barrier::new(chosen.len() + 1);
-    let one = async |scenario: &Scenario| {
-        let _place = places.acquire().await?;
-        let mut player = Player::new(stage, scenario);
-        let begun = player.begin().await;
-        if !disturbance.is_empty() {
-            ready.wait().await;
-            over.wait().await;
-        }
-        begun?;
-        player.end().await
-    };
-    let disturb = async {
-        if disturbance.is_empty() {
-            return anyhow::Ok(());
-        }
-        ready.wait().await;
-        let disturbed = Player::new(stage, &chosen[0]).play(&disturbance).await;
-        over.wait().await;
-        disturbed
-    };
-    let all = futures::future::join_all(
-        chosen
-            .iter()
-            .map(async |scenario| (scenario.name, one(scenario).await)),
-    );
-    let (played, disturbed) = tokio::join!(all, disturb);
-    disturbed?;
-    Ok(played.into_iter().collect())
+    Ok(rows)
 }
 
 fn judge(
     options: &Options,
     scenario: &Scenario,
     span: Played,
-    whole: &Path,
     dir: &Path,
+    whole: &Whole,
     witnesses: &Witnesses,
 ) -> anyhow::Result<Row> {
+    let dir = options.keep.as_deref().unwrap_or(dir);
     let part = dir.join(format!("{}.jsonl.gz", scenario.name));
-    keep(whole, &scenario.namespace(), span, &part)?;
+    whole.keep(&scenario.namespace(), span, &part)?;
     let truth = build(scenario.name, scenario.about, &part, witnesses)?;
     let text = serde_json::to_string_pretty(&truth)?;
     fs::write(truth_file(dir, scenario), text + "\n")?;

@@ -4,7 +4,7 @@ mod figures;
 #[cfg(test)]
 mod tests;
 
-pub use figures::Figures;
+pub use figures::{Figures, share};
 
 use std::collections::BTreeSet;
 
@@ -238,6 +238,9 @@ fn grade_run(run: &Run, reported: &Value) -> Graded {
     let is_guess = run.if_inferred.iter().any(|fine| fine == outcome);
     if !is_acceptable && !is_guess {
         complaints.push(format!("the outcome is {}", run.outcome));
+    }
+    if outcome == "Unknown" && reported["reason"].is_null() {
+        complaints.push("Unknown has no reason".to_owned());
     }
     if is_acceptable && outcome == run.outcome {
         complaints.extend(wrong_details(run, reported));

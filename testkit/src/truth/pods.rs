@@ -30,6 +30,8 @@ pub(super) struct Pod {
     pub first_finished_at: Option<Timestamp>,
     /// The ids of containers whose end the API showed.
     pub ended: BTreeSet<String>,
+    /// The ids of containers of whose postStart failure the API showed the detail.
+    pub told_failures: BTreeSet<String>,
     pub events: Vec<Event>,
 }
 
@@ -156,6 +158,7 @@ impl Shown {
             pod.first_finished_at.get_or_insert(at);
         }
         pod.ended.extend(ended_containers(object));
+        pod.told_failures.extend(told_failures(object));
     }
 
     fn see_event(&mut self, at: Timestamp, event: &Value) {
@@ -237,13 +240,36 @@ impl Container {
 
 fn ended_containers(object: &Value) -> impl Iterator<Item = String> {
     let status = &object["status"];
-    let lists = ["containerStatuses", "initContainerStatuses"].map(|list| status[list].as_array());
+    let lists = [
+        "containerStatuses",
+        "initContainerStatuses",
+        "ephemeralContainerStatuses",
+    ];
+    let lists = lists.map(|list| status[list].as_array());
     lists.into_iter().flatten().flatten().flat_map(|container| {
         ["state", "lastState"].into_iter().filter_map(|state| {
             let identifier = container[state]["terminated"]["containerID"].as_str()?;
             Some(identifier.rsplit('/').next()?.to_owned())
         })
     })
+}
+
+fn told_failures(object: &Value) -> impl Iterator<Item = String> {
+    let status = &object["status"];
+    let lists = ["containerStatuses", "initContainerStatuses"].map(|list| status[list].as_array());
+    lists
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|container| {
+            let waiting = &container["state"]["waiting"];
+            let is_told = waiting["reason"] == "PostStartHookError"
+                && waiting["message"]
+                    .as_str()
+                    .is_some_and(|message| !message.is_empty());
+            let identifier = container["lastState"]["terminated"]["containerID"].as_str()?;
+            is_told.then(|| identifier.rsplit('/').next().map(str::to_owned))?
+        })
 }
 
 pub(super) fn lines_of(

@@ -6,7 +6,7 @@ use super::Run;
 use super::build::{Instance, Scene};
 use super::kubelet_log::{LogLine, Said};
 use super::pods::Handler;
-use super::time::{moment, seconds_between, to_milliseconds};
+use super::time::{moment, same_second, seconds_between, to_milliseconds};
 
 /// The order in which the kubelet and the runtime tell of one death is not that of its causes.
 const TOGETHER_SECONDS: f64 = 0.5;
@@ -29,7 +29,7 @@ fn run(scene: &Scene<'_>, instance: &Instance, handler: Handler) -> Run {
         line.said == Said::PostStartFailed && line.container_id == instance.container_id
     });
     if let Some(failure) = failure {
-        failed(&mut run, instance, handler, failure, began_at);
+        failed(scene, &mut run, instance, handler, failure, began_at);
     } else {
         ended(scene, &mut run, instance, handler, began_at);
     }
@@ -45,6 +45,7 @@ fn run(scene: &Scene<'_>, instance: &Instance, handler: Handler) -> Run {
 }
 
 fn failed(
+    scene: &Scene<'_>,
     run: &mut Run,
     instance: &Instance,
     handler: Handler,
@@ -75,7 +76,15 @@ fn failed(
         _ => "Unspecified",
     };
     run.exit_code = exit_code.filter(|_| main_end.is_none());
-    run.reasons = vec![reason.to_owned(), "Unspecified".to_owned()];
+    run.reasons = vec![reason.to_owned()];
+    if main_end.is_some_and(|end| same_second(end.at, failure.at)) && handler == Handler::HttpGet {
+        run.reasons.push("HTTPError".to_owned());
+    }
+    // The detail is in `waiting.message` alone, and not every failed hook comes to that.
+    let is_told = scene.pod.told_failures.contains(&instance.container_id);
+    if handler == Handler::Exec && !(is_told && main_end.is_none()) {
+        run.reasons.push("Unspecified".to_owned());
+    }
 }
 
 fn ended(

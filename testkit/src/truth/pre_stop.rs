@@ -28,8 +28,10 @@ pub(super) fn runs(scene: &Scene<'_>) -> Vec<Run> {
         for (index, delivery) in deliveries.iter().enumerate() {
             let mut run = judged(scene, instance, container, handler, delivery);
             run.attempt = u32::try_from(index + 1).unwrap_or(u32::MAX);
-            if index + 1 < deliveries.len() && run.outcome != "Unknown" {
-                // What follows hides how this one ended.
+            let next = deliveries.get(index + 1);
+            let kubelet_died_at = scene.witnesses.kubelet_death_after(delivery.began_at);
+            if next.is_some_and(|next| kubelet_died_at < next.began_at) {
+                // A kubelet that comes back delivers again, whatever became of the first one.
                 accept_unknown(&mut run);
             }
             runs.push(run);
@@ -131,8 +133,10 @@ fn judged(
                     "Overran"
                 },
             );
+            // It ends with the grace, and nothing tells which was first.
             if handler == (Handler::Sleep { seconds: grace }) {
-                run.acceptable.push("Succeeded".to_owned());
+                run.if_inferred.push("Succeeded".to_owned());
+                run.confirmable = Some(false);
             }
         }
         (Said::HookFailed, _) => failed(scene, &mut run, instance, handler, delivery, ended),
@@ -213,7 +217,6 @@ fn succeeded(
     });
     if is_killed_at_the_end && !matches!(handler, Handler::Sleep { .. }) {
         run.if_inferred = vec!["Overran".to_owned()];
-        run.acceptable.push("Unknown".to_owned());
     }
 }
 
@@ -252,6 +255,12 @@ fn failed(
     if in_the_same_second && handler != Handler::TcpSocket {
         run.if_inferred = vec!["Interrupted".to_owned()];
         run.confirmable = Some(false);
+    }
+    // Told when the grace was over, by a kubelet that had stood still.
+    let is_late = run.kubelet_seconds >= run.effective_grace;
+    if is_late && scene.witnesses.was_away(delivery.began_at, ended.at) {
+        run.if_inferred
+            .extend(["Overran", "CutShort"].map(str::to_owned));
     }
 }
 
@@ -321,11 +330,15 @@ fn own_line(
         .find(|at| delivery.began_at <= *at && *at <= until)
 }
 
-/// The hook's own account of how long it took is closer to the truth than the kubelet's.
+/// The kubelet's word counts, unless it stood still; then the hook's own account does.
 fn own_account(scene: &Scene<'_>, run: &mut Run, instance: &Instance, delivery: &Delivery<'_>) {
     let start = own_line(scene, instance, delivery, "start");
     let end = own_line(scene, instance, delivery, "end");
+    let stood_still = delivery
+        .ended
+        .is_some_and(|ended| scene.witnesses.was_away(delivery.began_at, ended.at));
     if let (Some(start), Some(end)) = (start, end)
+        && stood_still
         && !run.duration_is_minimum
     {
         run.duration_seconds = Some(to_milliseconds(seconds_between(start, end)));
@@ -341,12 +354,22 @@ fn soften(scene: &Scene<'_>, run: &mut Run, instance: &Instance, delivery: &Deli
     let shows_end = scene.pod.ended.contains(&instance.container_id);
     let is_told_by_event = matches!(run.outcome.as_str(), "Failed" | "Interrupted")
         || (matches!(run.outcome.as_str(), "Overran" | "CutShort") && delivery.failed_late);
-    let is_silent_overrun =
-        matches!(run.outcome.as_str(), "Overran" | "CutShort") && !delivery.failed_late;
-    if is_silent_overrun || !shows_begin || !shows_end || (is_told_by_event && !shows_failure) {
+    // The length of a sleep tells of its overrun.
+    let is_silent_overrun = matches!(run.outcome.as_str(), "Overran" | "CutShort")
+        && !delivery.failed_late
+        && run.handler != "Sleep";
+    // What a kubelet had still to send goes with it, and nothing says when it went.
+    let kubelet_died_at = scene.witnesses.kubelet_death_after(delivery.began_at);
+    let is_end_told_by_another = scene.pod.gone_at.is_some_and(|at| kubelet_died_at < at);
+    if is_silent_overrun
+        || !shows_begin
+        || !shows_end
+        || is_end_told_by_another
+        || (is_told_by_event && !shows_failure)
+    {
         accept_unknown(run);
     }
-    if (is_silent_overrun || (is_told_by_event && !shows_failure)) && run.handler != "Sleep" {
+    if is_silent_overrun || (is_told_by_event && !shows_failure && run.handler != "Sleep") {
         run.if_inferred.push("Succeeded".to_owned());
     }
 }

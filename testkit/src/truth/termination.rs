@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::audit_log::Request;
 use super::build::{End, Instance, Scene};
+use super::cause::Circumstances;
 use super::kubelet_log::Said;
 use super::time::{moment, seconds_between, to_milliseconds};
 use super::{Run, Split, Termination};
@@ -45,20 +46,20 @@ pub(super) fn of(scene: &Scene<'_>, hooks: &Hooks<'_>) -> Option<Termination> {
     let result = result(scene, &alive, &termination.killed);
     termination.result = Some(result.to_owned());
     termination.acceptable = vec![Some(result.to_owned())];
-    if result == "NodeLost" {
-        termination.acceptable.push(Some("ForceDeleted".to_owned()));
-    }
-    let is_end_shown = alive
-        .iter()
-        .all(|instance| pod.ended.contains(&instance.container_id));
-    if !is_end_shown {
+    // An object that went before its containers says so itself; of any other, the end must have been shown.
+    let is_end_hidden = matches!(result, "Graceful" | "ForceKilled")
+        && !alive
+            .iter()
+            .all(|instance| pod.ended.contains(&instance.container_id));
+    if is_end_hidden {
         termination.acceptable.push(Some("Unknown".to_owned()));
     }
-    let circumstances = Circumstances::of(scene, &termination, slowest, hooks, requested_at);
+    let circumstances =
+        Circumstances::of(scene, &termination, &alive, slowest, hooks, requested_at);
     termination.acceptable_causes =
         texts(&[&[circumstances.true_cause()], circumstances.other_causes()].concat());
     let unknown = "Unknown".to_owned();
-    if !is_end_shown && !termination.acceptable_causes.contains(&unknown) {
+    if is_end_hidden {
         termination.acceptable_causes.push(unknown);
     }
     termination.causes_if_inferred = texts(circumstances.guesses());
@@ -97,11 +98,13 @@ fn trigger(scene: &Scene<'_>) -> Option<(&'static str, Timestamp)> {
     });
     let deletion = pod.deletion.as_ref();
     let request = deletion.and_then(|deletion| {
-        scene.witnesses.requests.iter().find(|request| {
+        let about_it = scene.witnesses.requests.iter().filter(|request| {
             request.namespace == pod.namespace
                 && (request.pod == pod.name || request.pod.is_empty())
                 && (-1.0..3.0).contains(&seconds_between(request.at, deletion.seen_at))
-        })
+        });
+        // Another pod of the name may have been deleted just before.
+        about_it.min_by_key(|request| request.at.duration_since(deletion.seen_at).abs())
     });
     let by_request = deletion.map(|deletion| {
         (
@@ -183,144 +186,13 @@ fn result(scene: &Scene<'_>, alive: &[&Instance], killed: &[String]) -> &'static
     }
 }
 
-/// What the causes of an end are chosen by.
-struct Circumstances {
-    is_finalizer_left: bool,
-    is_kubelet_silent: bool,
-    post_start_holds: bool,
-    /// By less than the second to which the API tells a deadline.
-    post_start_holds_barely: bool,
-    begins_late: bool,
-    hook_overran: bool,
-    /// The API told how the hook ended, or there was none.
-    is_hook_known: bool,
-    is_killed: bool,
-    is_force_deleted: bool,
-    is_node_lost: bool,
-}
-
-impl Circumstances {
-    fn of(
-        scene: &Scene<'_>,
-        termination: &Termination,
-        slowest: Option<&Instance>,
-        hooks: &Hooks<'_>,
-        requested_at: Timestamp,
-    ) -> Self {
-        let pod = scene.pod;
-        let deletion = pod.deletion.as_ref();
-        let deadline = deletion.map_or(Timestamp::MAX, |deletion| deletion.deadline);
-        let gone_at = pod.gone_at.unwrap_or(Timestamp::MAX);
-        let ended_at = slowest
-            .and_then(|instance| instance.end.as_ref())
-            .map(|end| end.at);
-        let hook = slowest.and_then(|instance| last_delivery(hooks.pre_stop, instance));
-        let is = |hook: &Run, outcomes: &[&str]| outcomes.contains(&hook.outcome.as_str());
-        let began_at = stop_began_at(scene, requested_at);
-        let absences = scene.witnesses.absences("kubelet");
-        let is_force_deleted = termination.result.as_deref() == Some("ForceDeleted");
-        let held_from = if is_force_deleted {
-            requested_at
-        } else {
-            deadline
-        };
-        let held_seconds = hooks
-            .post_start
-            .iter()
-            .map(|run| {
-                let began_at = run
-                    .started_at
-                    .as_ref()
-                    .and_then(|at| at.parse::<Timestamp>().ok());
-                let seconds = run.duration_seconds.unwrap_or(0.0);
-                began_at.map_or(0.0, |began_at| {
-                    seconds - seconds_between(began_at, held_from)
-                })
-            })
-            .fold(0.0, f64::max);
-        Self {
-            is_finalizer_left: pod.has_finalizers_at_end && pod.gone_at > ended_at,
-            is_kubelet_silent: absences
-                .iter()
-                .any(|(from, until)| until.unwrap_or(Timestamp::MAX) > deadline && *from < gone_at),
-            post_start_holds: held_seconds > 0.0,
-            post_start_holds_barely: held_seconds < 1.0,
-            begins_late: began_at.is_some_and(|began_at| began_at > deadline),
-            hook_overran: hook.is_some_and(|hook| is(hook, &["Overran", "CutShort"])),
-            is_hook_known: hook.is_none_or(|hook| {
-                is(hook, &["Failed", "Interrupted", "Skipped"])
-                    || (hook.handler == "Sleep" && is(hook, &["Succeeded"]))
-            }),
-            is_killed: !termination.killed.is_empty(),
-            is_force_deleted,
-            is_node_lost: termination.result.as_deref() == Some("NodeLost"),
-        }
-    }
-
-    /// The first that matches, as the contract says.
-    fn true_cause(&self) -> &'static str {
-        match self {
-            Self {
-                is_node_lost: true, ..
-            } => "NodeGone",
-            Self {
-                is_finalizer_left: true,
-                ..
-            } => "Finalizer",
-            Self {
-                is_kubelet_silent: true,
-                ..
-            } => "KubeletSilent",
-            Self {
-                post_start_holds: true,
-                ..
-            } => "PostStart",
-            Self {
-                hook_overran: true, ..
-            } => "PreStop",
-            Self {
-                is_killed: true,
-                is_hook_known: true,
-                ..
-            } => "Shutdown",
-            Self {
-                is_killed: true, ..
-            } => "PreStopOrShutdown",
-            _ => "WithinGrace",
-        }
-    }
-
-    /// What else fits what the API shows.
-    fn other_causes(&self) -> &'static [&'static str] {
-        match self.true_cause() {
-            "KubeletSilent" => &["NodeUnreachable", "NodeGone", "Unknown"],
-            "NodeGone" => &["NodeUnreachable", "KubeletSilent", "Unknown"],
-            "PreStop" => &["PreStopOrShutdown"],
-            "PreStopOrShutdown" => &["Shutdown"],
-            "PostStart" if self.post_start_holds_barely => &["WithinGrace"],
-            "PostStart" if self.is_force_deleted => &["WithinGrace", "Unknown"],
-            "WithinGrace" if self.is_force_deleted => &["Unknown"],
-            _ => &[],
-        }
-    }
-
-    fn guesses(&self) -> &'static [&'static str] {
-        match self.true_cause() {
-            "Shutdown" | "PreStopOrShutdown" => &["PreStop", "PreStopOrShutdown"],
-            "PreStop" if !self.is_killed => &["WithinGrace"],
-            "WithinGrace" if self.begins_late => &["KubeletSilent", "Unknown"],
-            _ => &[],
-        }
-    }
-}
-
 /// The deliveries to a pod.
 pub(super) struct Hooks<'a> {
     pub post_start: &'a [Run],
     pub pre_stop: &'a [Run],
 }
 
-fn last_delivery<'a>(runs: &'a [Run], instance: &Instance) -> Option<&'a Run> {
+pub(super) fn last_delivery<'a>(runs: &'a [Run], instance: &Instance) -> Option<&'a Run> {
     runs.iter()
         .rev()
         .find(|run| run.container == instance.container && run.restart == instance.restart)
@@ -356,6 +228,8 @@ fn split(
         .and_then(|run| run.started_at.as_ref()?.parse().ok())
         .or_else(|| stop_began_at(scene, requested_at))?;
     let hook_seconds = match hook {
+        // A kubelet that stood still notices late.
+        Some(run) if scene.witnesses.was_away(began_at, end.at) => run.duration_seconds?,
         Some(run) if run.outcome != "Skipped" => run.kubelet_seconds?,
         _ => 0.0,
     };

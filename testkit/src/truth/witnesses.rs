@@ -159,6 +159,22 @@ impl Witnesses {
         absences
     }
 
+    /// The kubelet was gone or stood still at some time between.
+    pub(super) fn was_away(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.absences("kubelet")
+            .iter()
+            .any(|(away, back)| *away < to && back.is_none_or(|back| back > from))
+    }
+
+    /// The suite itself kept something of the scenario with that namespace busy.
+    pub(super) fn is_held(&self, namespace: &str, what: &str) -> bool {
+        self.actions.iter().any(|action| {
+            action.action == "hold"
+                && action.target == what
+                && namespace.strip_prefix("h-") == Some(action.scenario.as_str())
+        })
+    }
+
     /// The kubelet's lives end where it was killed.
     pub(super) fn kubelet_death_after(&self, from: Timestamp) -> Timestamp {
         let kills = self

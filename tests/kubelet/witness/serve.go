@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Answers hooks by their path: /ok, /500, /slow/SECONDS, /hang and /reset. The first element says which hook it is:
+// Answers hooks by their path: /ok, /500, /slow/SECONDS, /hang and /reset/SECONDS. The first element says which hook it is:
 // /PreStop/hang. The lines of a remote server name the server's pod and the asking pod's path.
 func serve(ledger *ledger, address string) {
 	listener, err := net.Listen("tcp", address)
@@ -38,6 +38,7 @@ func answerAs(answer http.ResponseWriter, request *http.Request) int {
 	case "hang":
 		wait(request, 24*time.Hour)
 	case "reset":
+		wait(request, seconds)
 		if hijacker, can := answer.(http.Hijacker); can {
 			connection, _, _ := hijacker.Hijack()
 			_ = connection.(*net.TCPConn).SetLinger(0)

@@ -1,5 +1,6 @@
 //! A `FailedPreStopHook` was seen: did the hook fail, overrun, or lose its main process?
 
+use super::super::cause::MINIMUM_STOP_SECONDS;
 use super::super::evidence;
 use super::super::grace::Grace;
 use super::{Delivery, KILLED};
@@ -8,6 +9,10 @@ use crate::audit::moment::Moment;
 use crate::audit::observation::TerminatedReason;
 use crate::audit::record::{Interval, Run};
 use crate::audit::words::{Confidence, Handler, Outcome, Reason};
+
+/// The call of a hook that overran returns when its container is dead: within the minimum that
+/// StopContainer gives, and what a busy runtime takes on top.
+const LATENCY_SECONDS: i64 = 3;
 
 impl Delivery<'_> {
     /// `FailedPreStopHook`: a late one tells of an overrun, an early one of a failure or of a main
@@ -32,7 +37,8 @@ impl Delivery<'_> {
             let stop_known = self.kill.event.is_some();
             if shortest >= limit || (longest >= limit && self.ended_at_limit(limit)) {
                 run.outcome = self.overrun(grace);
-                let certain = shortest >= limit && grace.certain && stop_known;
+                let in_time = longest < limit + (MINIMUM_STOP_SECONDS + LATENCY_SECONDS) as f64;
+                let certain = shortest >= limit && grace.certain && stop_known && in_time;
                 run.confidence = Some(if certain {
                     Confidence::Confirmed
                 } else {
@@ -42,6 +48,12 @@ impl Delivery<'_> {
                 run.settled = self.stop_is_shown();
                 run.evidence
                     .push(format!("the grace was {} s", grace.seconds).into());
+                if !in_time {
+                    run.evidence.push(
+                        "the other reading: it failed in time, and a kubelet that stood still told it late"
+                            .into(),
+                    );
+                }
                 return;
             }
         }

@@ -19,7 +19,8 @@ impl Delivery<'_> {
         let Some(grace) = grace.filter(|_| over) else {
             return self.open_or_unknown(over, run);
         };
-        let restarted = self.kubelet_restarted_before(over_at.latest.max(self.view.now));
+        let watched_until = self.view.case.gone_at.unwrap_or(self.view.now);
+        let restarted = self.kubelet_restarted_before(over_at.latest.max(watched_until));
         if restarted {
             run.outcome = Outcome::Unknown;
             run.reason = Some(Reason::KubeletRestarted);

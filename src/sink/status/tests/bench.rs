@@ -3,12 +3,12 @@
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::sink::fake::FakeApi;
 use crate::sink::status::*;
+use hookaudit_testkit::api_server::ApiServer;
 
 /// A writer that runs in paused time against the API server in this process.
 pub(super) struct Bench {
-    pub(super) api: FakeApi,
+    pub(super) api: ApiServer,
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(super) reports: Reports,
     pub(super) counters: Arc<StatusCounters>,
@@ -20,14 +20,14 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn start(settings: StatusSettings) -> Self {
-        Self::start_against(FakeApi::default(), settings)
+        Self::start_against(ApiServer::default(), settings)
     }
 
-    pub(super) fn start_against(api: FakeApi, settings: StatusSettings) -> Self {
+    pub(super) fn start_against(api: ApiServer, settings: StatusSettings) -> Self {
         Self::start_with(api, Mandate::unlimited(), settings)
     }
 
-    pub(super) fn start_with(api: FakeApi, mandate: Mandate, settings: StatusSettings) -> Self {
+    pub(super) fn start_with(api: ApiServer, mandate: Mandate, settings: StatusSettings) -> Self {
         let (snapshots, receiver) = watch::channel(Arc::default());
         let (reports, counters) = (Reports::default(), Arc::<StatusCounters>::default());
         let cancel = CancellationToken::new();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::leader::Term;
-use crate::sink::fake::FakeApi;
+use hookaudit_testkit::api_server::ApiServer;
 
 fn term(seconds: u64) -> Option<Term> {
     Some(Term {
@@ -14,7 +14,7 @@ fn term(seconds: u64) -> Option<Term> {
 fn follower() -> (watch::Sender<Option<Term>>, Bench) {
     let (terms, mandate) = watch::channel(None);
     let mandate = Mandate::new(mandate);
-    let bench = Bench::start_with(FakeApi::default(), mandate, StatusSettings::default());
+    let bench = Bench::start_with(ApiServer::default(), mandate, StatusSettings::default());
     bench.reports.synced();
     (terms, bench)
 }
@@ -45,7 +45,7 @@ async fn nothing_is_written_after_the_deadline_though_nobody_says_that_it_passed
 #[tokio::test(start_paused = true)]
 async fn a_call_is_cut_off_at_the_deadline_and_the_next_of_the_same_object_is_not_made() {
     let (terms, mut bench) = follower();
-    bench.api.fail([Failure::Hang]);
+    bench.api.refuse([Refusal::Hang]);
     terms.send_replace(term(5));
     bench.publish([unhealthy()]);
     bench.pass(60).await;

@@ -164,6 +164,32 @@ fn kubelet_killed() -> Vec<Scenario> {
             ),
             vec![Step::DeleteWithGrace("pod", 0), Step::AwaitGone("pod")],
         ),
+        phase(
+            Scenario::of_steps(
+                "kubelet-killed-one-of-two-ended",
+                "the kubelet is killed when one of two containers has ended and the other stops; only that one's hook is delivered again",
+                in_mid_hook(
+                    Pod::of([
+                        Container::main("app", "").pre_stop(hook("-sleep 500ms")),
+                        Container::main("second", "-delay 25s").pre_stop(hook("-sleep 3s")),
+                    ])
+                    .grace(40),
+                    "main end",
+                ),
+                &["PreStop Succeeded"],
+            ),
+            gone(),
+        ),
+        phase(
+            Scenario::of_steps(
+                "kubelet-killed-orphan",
+                "deleted by force while the kubelet is away, which comes back to a container without a pod and runs no hook",
+                idle(hooked("-delay 1s", hook("-sleep 2s"))),
+                &["Termination ForceDeleted"],
+            )
+            .meanwhile(vec![Step::Sleep(2.0), Step::DeleteWithGrace("pod", 0)]),
+            gone(),
+        ),
     ]
 }
 
@@ -209,6 +235,42 @@ fn kubelet_stopped() -> Vec<Scenario> {
                 Step::Delete("pod"),
                 Step::AwaitGone("pod"),
             ],
+        ),
+        phase(
+            Scenario::of_steps(
+                "kubelet-silent-in-poststart",
+                "the kubelet is silent for 75 s while a postStart of 5 s ends well; deleted then",
+                vec![
+                    Step::Create(
+                        Pod::of([
+                            Container::main("app", "").post_start(exec("PostStart", "-sleep 5s"))
+                        ])
+                        .build(),
+                    ),
+                    Step::AwaitEntry("hook PostStart start", 1),
+                ],
+                &["PostStart Succeeded"],
+            ),
+            vec![
+                Step::AwaitRunning("pod"),
+                Step::Delete("pod"),
+                Step::AwaitGone("pod"),
+            ],
+        ),
+        phase(
+            Scenario::of_steps(
+                "kubelet-silent-force-deleted",
+                "deleted by force before the kubelet falls silent, with a hook of 1 s",
+                vec![
+                    Step::Create(hooked("", hook("-sleep 500ms")).build()),
+                    Step::AwaitRunning("pod"),
+                    Step::DeleteWithGrace("pod", 0),
+                    Step::AwaitEntry("main end", 1),
+                    Step::Sleep(1.0),
+                ],
+                &["Termination ForceDeleted"],
+            ),
+            gone(),
         ),
     ]
 }

@@ -149,7 +149,7 @@ fn by_main_process() -> Vec<Scenario> {
                 "-eat-mib 128 -eat-on /scratch/eat",
                 "-touch /scratch/eat -sleep 6s",
             ),
-            &["PreStop Interrupted"],
+            &["PreStop"],
         ),
         Scenario::of_pod(
             "prestop-hook-out-of-memory",

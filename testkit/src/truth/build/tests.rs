@@ -111,7 +111,7 @@ fn a_hook_that_wrote_its_own_end_failed_by_itself() {
     folder.writes("16:00:03.5", "main", "", "end", Some(0));
     assert_eq!(
         outcome(&folder.truth()),
-        ("Failed", Some(1.0), "Graceful", "WithinGrace")
+        ("Failed", Some(1.1), "Graceful", "WithinGrace")
     );
 }
 

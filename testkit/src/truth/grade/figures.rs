@@ -56,21 +56,22 @@ impl Figures {
 
     /// The share of the right and the tolerated, between 0 and 1.
     pub fn right_share(&self) -> f64 {
-        share(self.right + self.tolerated, self.total)
+        right_share(self.right + self.tolerated, self.total)
     }
 
     /// The share of intervals that hold the true duration, between 0 and 1.
     pub fn intervals_right_share(&self) -> f64 {
-        share(self.intervals_right, self.intervals)
+        right_share(self.intervals_right, self.intervals)
     }
 }
 
 /// Of nothing, all is right.
-fn share(part: usize, whole: usize) -> f64 {
+fn right_share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 1.0 } else { share(part, whole) }
+}
+
+/// Between 0 and 1; of nothing, none.
+pub fn share(part: usize, whole: usize) -> f64 {
     let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
-    if whole == 0 {
-        1.0
-    } else {
-        count(part) / count(whole)
-    }
+    count(part) / count(whole.max(1))
 }
