@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::http::get;
@@ -36,12 +36,15 @@ pub struct Sample {
 struct Shared {
     seats: Vec<Option<Seat>>,
     sample: Sample,
+    /// When each replica was last asked and said that it leads.
+    confirmed_at: Vec<Option<Instant>>,
     has_had_leader: bool,
 }
 
+/// One that does not answer keeps no other waiting.
 pub struct Sampler {
     shared: Arc<Mutex<Shared>>,
-    task: JoinHandle<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Sampler {
@@ -53,10 +56,15 @@ impl Sampler {
         let shared = Arc::new(Mutex::new(Shared {
             seats: vec![None; replicas],
             sample,
+            confirmed_at: vec![None; replicas],
             has_had_leader: false,
         }));
-        let task = tokio::spawn(look(Arc::clone(&shared)));
-        Self { shared, task }
+        let mut tasks = JoinSet::new();
+        for replica in 0..replicas {
+            tasks.spawn(look_at(replica, Arc::clone(&shared)));
+        }
+        tasks.spawn(count(Arc::clone(&shared)));
+        Self { shared, tasks }
     }
 
     pub fn seat(&self, replica: usize, seat: Option<Seat>) {
@@ -68,55 +76,72 @@ impl Sampler {
     }
 
     pub fn leader(&self) -> Option<usize> {
-        locked(&self.shared)
-            .sample
-            .leads_since
-            .iter()
-            .position(Option::is_some)
+        let shared = locked(&self.shared);
+        shared.sample.leads_since.iter().position(Option::is_some)
     }
 }
 
 impl Drop for Sampler {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.abort_all();
     }
 }
 
-async fn look(shared: Arc<Mutex<Shared>>) {
-    let mut last = Instant::now();
+async fn look_at(replica: usize, shared: Arc<Mutex<Shared>>) {
     loop {
-        let seats = locked(&shared).seats.clone();
-        let asked = seats.iter().map(|seat| async move {
-            match seat {
-                Some(seat) => leads(seat.address).await,
-                None => false,
-            }
-        });
-        let leads = futures::future::join_all(asked).await;
-        let peak = seats
-            .iter()
-            .flatten()
-            .filter_map(|seat| peak_memory(seat.process?))
-            .max();
-        locked(&shared).take(&leads, peak, last.elapsed());
-        last = Instant::now();
+        let seat = locked(&shared).seats[replica];
+        let asked_at = Instant::now();
+        let (leads, peak) = match seat {
+            Some(seat) => (
+                leads(seat.address).await,
+                seat.process.and_then(peak_memory),
+            ),
+            None => (false, None),
+        };
+        locked(&shared).take(replica, leads.then_some(asked_at), peak);
         sleep(EVERY).await;
     }
 }
 
+async fn count(shared: Arc<Mutex<Shared>>) {
+    let mut last = Instant::now();
+    loop {
+        sleep(EVERY).await;
+        locked(&shared).pass(last.elapsed());
+        last = Instant::now();
+    }
+}
+
 impl Shared {
-    fn take(&mut self, leads: &[bool], peak: Option<u64>, passed: Duration) {
-        let leaders = leads.iter().filter(|leads| **leads).count();
+    fn take(&mut self, replica: usize, leads_at: Option<Instant>, peak: Option<u64>) {
         let sample = &mut self.sample;
-        if leaders == 0 && self.has_had_leader {
-            sample.seconds_without_leader += passed.as_secs_f64();
-        }
-        self.has_had_leader |= leaders > 0;
-        sample.looks_at_two_leaders += u64::from(leaders > 1);
         sample.peak_memory_kibibytes = sample.peak_memory_kibibytes.max(peak.unwrap_or_default());
-        for (since, leads) in sample.leads_since.iter_mut().zip(leads) {
-            *since = leads.then(|| since.unwrap_or_else(Instant::now));
+        let since = &mut sample.leads_since[replica];
+        *since = leads_at.map(|_| since.unwrap_or_else(Instant::now));
+        self.confirmed_at[replica] = leads_at;
+        let others = (0..self.confirmed_at.len()).filter(|other| *other != replica);
+        let both_lead =
+            |other: &usize| self.leads_after(replica, *other) && self.leads_after(*other, replica);
+        if others.into_iter().any(|other| both_lead(&other)) {
+            self.sample.looks_at_two_leaders += 1;
         }
+    }
+
+    /// Whether one was asked after another was known to lead, and said that it leads.
+    fn leads_after(&self, one: usize, other: usize) -> bool {
+        let since = self.sample.leads_since[other];
+        let confirmed = self.confirmed_at[one];
+        confirmed
+            .zip(since)
+            .is_some_and(|(confirmed, since)| confirmed > since)
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let has_leader = self.sample.leads_since.iter().any(Option::is_some);
+        if !has_leader && self.has_had_leader {
+            self.sample.seconds_without_leader += time.as_secs_f64();
+        }
+        self.has_had_leader |= has_leader;
     }
 }
 
