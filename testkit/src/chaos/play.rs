@@ -166,6 +166,7 @@ struct Player<'a> {
     /// Who led when it was disturbed, and when that was.
     struck: Option<(usize, Instant)>,
     down_since: Option<Timestamp>,
+    started_at: Timestamp,
     allowance: Allowance,
     takeover_seconds: Vec<f64>,
     problems: Vec<String>,
@@ -197,6 +198,7 @@ impl<'a> Player<'a> {
             truth,
             struck: None,
             down_since: None,
+            started_at: Timestamp::now(),
             allowance: BTreeMap::new(),
             takeover_seconds: Vec::new(),
             problems: Vec::new(),
@@ -258,6 +260,7 @@ impl<'a> Player<'a> {
     }
 
     fn start(&mut self) -> anyhow::Result<()> {
+        self.started_at = Timestamp::now();
         for replica in self
             .replicas
             .iter_mut()
@@ -341,10 +344,9 @@ impl<'a> Player<'a> {
         let failures = self.truth.taken().failures;
         let held: HashSet<String> = self.stage.events().await?.into_iter().collect();
         let from = down_since - jiff::SignedDuration::from_secs(UNWRITTEN_SECONDS);
-        for failure in failures
-            .into_iter()
-            .filter(|failure| failure.at >= from && !held.contains(&failure.event))
-        {
+        for failure in failures.into_iter().filter(|failure| {
+            (from..self.started_at).contains(&failure.at) && !held.contains(&failure.event)
+        }) {
             let place = (failure.namespace.clone(), failure.audit.clone());
             self.allowance.entry(place).or_default().push(failure.at);
         }
