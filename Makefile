@@ -43,6 +43,14 @@ accuracy: ## Play the accuracy suite on a real kubelet, and write docs/accuracy.
 	cargo build --bin hookaudit
 	cargo run --package hookaudit-testkit --bin accuracy -- target/debug/hookaudit --keep tests/recordings/accuracy --table docs/accuracy.md $(ACCURACY)
 
+# CHAOS: parts of faults' names, or flags of the suite, see docs/reliability.md.
+CHAOS ?=
+
+.PHONY: chaos
+chaos: ## Try every fault on a real API server, and write the table of docs/reliability.md
+	cargo build --bin hookaudit
+	cargo run --package hookaudit-testkit --bin chaos -- target/debug/hookaudit $(if $(CHAOS),,--table docs/reliability.md) $(CHAOS)
+
 .PHONY: generate check-generate audit-size
 generate: ## Write the CRD, the PrometheusRule and manifests/install.yaml from their sources
 	@manifests/generate

@@ -16,7 +16,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 
 mod skip;
 
-pub use skip::{Skipped, Unavailable, or_skip};
+pub use skip::{Skipped, Unavailable, or_skip, skipped};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cluster");
 const TEST_CLUSTERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/test-clusters");

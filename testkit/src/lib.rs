@@ -2,6 +2,7 @@
 
 pub mod accuracy;
 pub mod api_server;
+pub mod chaos;
 pub mod cluster;
 pub mod operator;
 pub mod truth;

@@ -29,6 +29,20 @@ impl Operator {
         flags: &[&str],
     ) -> anyhow::Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        Self::start_at(address, program, kubeconfig, log, flags)
+    }
+
+    /// The same, with its metrics at a known address.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn start_at(
+        address: SocketAddr,
+        program: &Path,
+        kubeconfig: &Path,
+        log: &Path,
+        flags: &[&str],
+    ) -> anyhow::Result<Self> {
         let file =
             File::create(log).with_context(|| format!("{} cannot be written", log.display()))?;
         let child = Command::new(program)
@@ -102,6 +116,20 @@ impl Operator {
             .context("the answer has no status")?
             .parse()?;
         Ok((code, body.to_owned()))
+    }
+
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The last words of one that ended by itself.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub fn has_ended(&mut self) -> anyhow::Result<Option<String>> {
+        let status = self.child.try_wait()?;
+        Ok(status.map(|status| format!("{status}: {}", self.last_words())))
     }
 
     /// What it logged.

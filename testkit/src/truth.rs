@@ -8,7 +8,7 @@ mod audit_log;
 mod build;
 mod cause;
 mod grade;
-mod kubelet_log;
+pub(crate) mod kubelet_log;
 mod pods;
 mod post_start;
 mod pre_stop;

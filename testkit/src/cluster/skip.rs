@@ -64,19 +64,24 @@ pub fn or_skip<T>(here: &str, cluster: Result<T, Unavailable>) -> Option<T> {
     match cluster {
         Ok(cluster) => return Some(cluster),
         Err(Unavailable::Missing(reason)) if !required => {
-            let line = format!("skipped: {test}: {reason}");
-            tell(&line);
-            if let Some(path) = std::env::var_os("HOOKAUDIT_SKIPS") {
-                let file = OpenOptions::new().create(true).append(true).open(&path);
-                if let Err(error) = file.and_then(|mut file| writeln!(file, "{line}")) {
-                    tell(&format!(
-                        "HOOKAUDIT_SKIPS={}: {error}",
-                        Path::new(&path).display()
-                    ));
-                }
-            }
+            skipped(test, &reason);
         }
         Err(error) => panic!("{test}: no cluster: {error}"),
     }
     None
+}
+
+/// Says that something was skipped, on stderr and in the file `HOOKAUDIT_SKIPS`.
+pub fn skipped(what: &str, reason: &str) {
+    let line = format!("skipped: {what}: {reason}");
+    tell(&line);
+    if let Some(path) = std::env::var_os("HOOKAUDIT_SKIPS") {
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        if let Err(error) = file.and_then(|mut file| writeln!(file, "{line}")) {
+            tell(&format!(
+                "HOOKAUDIT_SKIPS={}: {error}",
+                Path::new(&path).display()
+            ));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 #[derive(Clone, Debug)]
-pub(super) struct LogLine {
+pub(crate) struct LogLine {
     pub at: Timestamp,
     pub said: Said,
     /// Empty where the line names the pod alone.
@@ -19,7 +19,7 @@ pub(super) struct LogLine {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(crate) enum Said {
     HookRuns,
     HookCompleted,
     HookFailed,
@@ -66,7 +66,7 @@ const MESSAGES: [(&str, Said); 11] = [
 ];
 
 /// Lines of another kind are left out.
-pub(super) fn parse(text: &str, year: i16) -> Vec<LogLine> {
+pub(crate) fn parse(text: &str, year: i16) -> Vec<LogLine> {
     text.lines()
         .filter_map(|line| parse_line(line, year))
         .collect()
