@@ -167,12 +167,8 @@ impl Resumed {
     /// How many occurrences of this Event are in the tallies.
     #[must_use]
     pub fn told(&self, event: &EventSeen, container: &str) -> u32 {
-        let line = LineKind::of(event.reason, event.note).and_then(|kind| {
-            let mut lines = self.pod.lines.iter();
-            lines.find(|line| line.is_of(container, kind, event))
-        });
-        if let Some(line) = line {
-            return line.count;
+        if let Some(told) = LineAccount::told(&self.pod.lines, event, container) {
+            return told;
         }
         let is_new = self.pod.is_open
             || !self.account.marks.cover(event)
@@ -249,6 +245,15 @@ impl LineAccount {
         *self.container == *container
             && self.kind == kind
             && born_at(event).is_some_and(|born_at| is_same_birth(born_at, self.born_at))
+    }
+
+    /// How many occurrences of this Event are counted, if the lines tell of it.
+    #[must_use]
+    pub fn told(lines: &[Self], event: &EventSeen, container: &str) -> Option<u32> {
+        let kind = LineKind::of(event.reason, event.note)?;
+        let mut lines = lines.iter();
+        let line = lines.find(|line| line.is_of(container, kind, event))?;
+        Some(line.count)
     }
 
     /// Adds the counted occurrences of one Event; another witness of the same failures raises the count.

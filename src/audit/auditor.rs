@@ -14,6 +14,7 @@ mod attribution;
 mod cases;
 mod early;
 mod events;
+mod kept;
 mod ledgers;
 mod pods;
 mod rebase;
@@ -34,7 +35,7 @@ use super::gap::Gaps;
 use super::moment::{seconds, seconds_after};
 use super::nodes::Nodes;
 use super::observation::{
-    EventReason, EventSeen, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
+    EventSeen, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
 };
 use super::owners::{Owners, WorkloadId};
 use super::record::{Gap, Incident, PodReport, WorkloadRef};
@@ -108,8 +109,8 @@ pub struct Auditor {
     cases: BTreeMap<Uid, Open>,
     resting: BTreeMap<Uid, Resting>,
     closed: Closed,
-    /// Streams of Events that are listed again, per reason.
-    relisting: BTreeMap<EventReason, u32>,
+    /// Streams of Events that are listed again.
+    relisting: BTreeSet<Stream>,
     /// Pods whose newest Events no mark tells of yet.
     held: BTreeSet<Uid>,
     early: EarlyEvents,
@@ -177,7 +178,7 @@ impl Auditor {
             cases: BTreeMap::new(),
             resting: BTreeMap::new(),
             closed: Closed::default(),
-            relisting: BTreeMap::new(),
+            relisting: BTreeSet::new(),
             held: BTreeSet::new(),
             early: EarlyEvents::default(),
             mirrors: BTreeMap::new(),

@@ -4,19 +4,21 @@
 //! independent streams arrive leaves no trace in it.
 
 pub mod events;
+mod fit;
 pub mod instance;
 mod signs;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::account::{Marks, PodAccount, Resumed};
+use super::account::{Marks, PodAccount};
 use super::moment::{Moment, seconds, seconds_after};
 use super::observation::{
-    ContainerSeen, Disruption, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen,
-    RestartPolicy, StateSeen, StatusReason, Subject, Uid, WaitingReason,
+    ContainerSeen, Disruption, EventReason, HookSpec, Phase, PodSeen, RestartPolicy, StateSeen,
+    StatusReason, Uid, WaitingReason,
 };
 use super::words::{ContainerType, Hook};
-use events::{Absorbed, EventLines};
+use events::EventLines;
+pub use fit::{AHEAD_SECONDS, Refusal};
 use instance::{Instance, Instances, Seen};
 
 /// Everything known of one pod that matters now.
@@ -68,6 +70,8 @@ pub struct ContainerCase {
     pub shown: Shown,
     /// The last postStart and preStop that were counted before this case was opened: restart and attempt.
     pub told: [Option<(u32, u32)>; Hook::ALL.len()],
+    /// Only Events told of it.
+    pub is_unseen: bool,
 }
 
 /// What the latest status shows of a container.
@@ -118,25 +122,8 @@ pub struct DeletionFact {
     pub after_begin: Option<bool>,
 }
 
-/// Why an Event cannot be what it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// It stands in another namespace, or is about a pod of another name.
-    OtherPod,
-    NoSuchContainer,
-    NoSuchHook,
-    OtherNode,
-    BeforePod,
-    NotYet,
-}
-
 /// Deletion deadlines kept of one pod.
 const DELETIONS_KEPT: usize = 16;
-
-/// How far an Event's stamp may lie before the pod's creation: two clocks are compared.
-const CLOCK_TOLERANCE_SECONDS: i64 = 120;
-/// How far a node's clock may be ahead of ours; further than that the cluster's certificates fail too.
-pub const AHEAD_SECONDS: i64 = 3600;
 
 impl Case {
     #[must_use]
@@ -169,9 +156,13 @@ impl Case {
     /// The case of a pod that is gone and that only Events tell of.
     #[must_use]
     pub fn unseen(now: Timestamp, pod: &PodSeen) -> Self {
+        let unseen = |container| ContainerCase {
+            is_unseen: true,
+            ..ContainerCase::new(container)
+        };
         Self {
             node: pod.node.clone(),
-            containers: pod.containers.iter().map(ContainerCase::new).collect(),
+            containers: pod.containers.iter().map(unseen).collect(),
             gone_at: Some(now),
             vanished: true,
             is_unseen: true,
@@ -301,94 +292,6 @@ impl Case {
         }
     }
 
-    /// Takes an Event about this pod, or says why it cannot be one. `resumed` tells what was
-    /// counted before the case was opened.
-    ///
-    /// # Errors
-    /// The Event names another pod, a container or hook that the pod does not have, another node, or a time at
-    /// which it cannot have been.
-    pub fn absorb_event(
-        &mut self,
-        now: Timestamp,
-        event: &EventSeen,
-        resumed: Option<&Resumed>,
-    ) -> Result<Absorbed, Refusal> {
-        let Subject::Pod {
-            namespace,
-            name,
-            container,
-            ..
-        } = &event.subject
-        else {
-            return Ok(Absorbed::Repeated);
-        };
-        // Who may create Events in one namespace must not move anything in another.
-        let own = event.namespace == self.namespace && *namespace == self.namespace;
-        if !own || *name != self.name {
-            return Err(Refusal::OtherPod);
-        }
-        self.fits(now, event)?;
-        if event.from_kubelet
-            && let Some((created_at, named_at)) = event.created_at.zip(event.named_at)
-        {
-            let lag = created_at.duration_since(named_at);
-            self.event_lag = Some(self.event_lag.map_or(lag, |known| known.min(lag)));
-        }
-        match container {
-            None => Ok(self.events.absorb(event, 0)),
-            Some(name) => {
-                let known = self.containers.iter_mut().find(|known| known.name == *name);
-                let known = known.ok_or(Refusal::NoSuchContainer)?;
-                match event.reason {
-                    EventReason::FailedPostStartHook if known.post_start.is_none() => {
-                        Err(Refusal::NoSuchHook)
-                    }
-                    EventReason::FailedPreStopHook if known.pre_stop.is_none() => {
-                        Err(Refusal::NoSuchHook)
-                    }
-                    EventReason::Killing
-                        if event.note == Note::FailedPostStartHook
-                            && known.post_start.is_none() =>
-                    {
-                        Err(Refusal::NoSuchHook)
-                    }
-                    _ => {
-                        let told = resumed.map_or(0, |resumed| resumed.told(event, name));
-                        Ok(known.events.absorb(event, told))
-                    }
-                }
-            }
-        }
-    }
-
-    fn fits(&self, now: Timestamp, event: &EventSeen) -> Result<(), Refusal> {
-        if event.from_kubelet
-            && let (Some(host), Some(node)) = (&event.host, &self.node)
-            && host != node
-        {
-            return Err(Refusal::OtherNode);
-        }
-        let latest = event.last_at.or(event.named_at);
-        let stamps = [latest, event.named_at, event.first_at, event.created_at];
-        // The mirror of a static pod is made after the pod, and made again when somebody deletes it.
-        let bound = if self.is_static {
-            &stamps[..1]
-        } else {
-            &stamps
-        };
-        if let Some(created_at) = self.created_at {
-            let from = seconds_after(created_at, -CLOCK_TOLERANCE_SECONDS);
-            if bound.iter().flatten().any(|stamp| *stamp < from) {
-                return Err(Refusal::BeforePod);
-            }
-        }
-        let until = seconds_after(now, AHEAD_SECONDS);
-        if stamps.into_iter().flatten().any(|stamp| stamp > until) {
-            return Err(Refusal::NotYet);
-        }
-        Ok(())
-    }
-
     /// The kubelet's budget for this pod's warnings was spent: 25 at once, then one per 300 s
     /// (client-go tools/record/events_cache.go, one bucket per type from 1.32).
     #[must_use]
@@ -451,6 +354,7 @@ impl ContainerCase {
             events: EventLines::default(),
             shown: Shown::NotStarted,
             told: [None; Hook::ALL.len()],
+            is_unseen: false,
         }
     }
 

@@ -111,7 +111,7 @@ impl World {
             return;
         };
         self.led_until = Some(second);
-        if second % WRITE_EVERY_SECONDS == 0 && leader.auditor.is_synced() {
+        if second.is_multiple_of(WRITE_EVERY_SECONDS) && leader.auditor.is_synced() {
             self.views.clone_from(&leader.auditor.snapshot().workloads);
         }
     }

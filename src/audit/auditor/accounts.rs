@@ -1,10 +1,11 @@
 //! What a workload's status has to say of its own tallies: bounded, the newest pods first.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::ledgers::Kept;
+use super::kept::Kept;
 use super::tally::RunKey;
 use super::{Auditor, Open};
 use crate::audit::account::{self, Account, LineAccount, LineKind, Marks, PodAccount};
@@ -58,7 +59,7 @@ impl Auditor {
     /// Events come in any order: what is above the mark may still be missing.
     pub(super) fn raise_marks(&mut self, workload: WorkloadId, uid: Uid, marks: &Marks) {
         let (relisting, first) = (&self.relisting, !self.was_synced);
-        let is_held = |reason| first || relisting.get(&reason).is_some_and(|lists| *lists > 0);
+        let is_held = |reason| first || is_listed_again(relisting, reason);
         let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
             return;
         };
@@ -69,18 +70,11 @@ impl Auditor {
 
     /// A stream of Events begins to be listed again, or its list is complete.
     pub(super) fn relisting(&mut self, stream: &Stream, begins: bool) {
-        let Some(reason) = reason_of(stream) else {
-            return;
-        };
-        let lists = self.relisting.entry(reason).or_default();
-        *lists = if begins {
-            lists.saturating_add(1)
-        } else {
-            lists.saturating_sub(1)
-        };
         if begins {
+            self.relisting.insert(stream.clone());
             return;
         }
+        self.relisting.remove(stream);
         for uid in std::mem::take(&mut self.held) {
             let Some(open) = self.cases.get(&uid) else {
                 continue;
@@ -110,7 +104,7 @@ impl Auditor {
         // Nothing counts an Event of a pod that is gone up any more: where marks are above all of its
         // Events, they say what the lines would.
         let is_covered = self
-            .gone_marks(uid)
+            .all_seen_of_gone(uid)
             .is_some_and(|marks| kept.marks.cover_all(marks));
         if is_covered && !account.is_open {
             account.lines.clear();
@@ -118,10 +112,17 @@ impl Auditor {
         Some((since, account))
     }
 
-    fn gone_marks(&self, uid: Uid) -> Option<&Marks> {
+    /// The newest Events of a pod that is gone, unless one of them has still to come.
+    fn all_seen_of_gone(&self, uid: Uid) -> Option<&Marks> {
         match self.cases.get(&uid) {
-            Some(open) => open.case.gone_at.map(|_| &open.case.marks),
-            None => self.closed.get(uid).map(|closed| &closed.marks),
+            Some(open) => {
+                let is_gone = open.case.gone_at.is_some() && !open.awaits_witness();
+                is_gone.then_some(&open.case.marks)
+            }
+            None => {
+                let closed = self.closed.get(uid)?;
+                (!closed.awaits_witness).then_some(&closed.marks)
+            }
         }
     }
 
@@ -167,6 +168,23 @@ impl Open {
             self.lines(container, &mut lines);
         }
         lines
+    }
+
+    /// A postStart failure was counted by one of its two Events, and the watch of the other is behind.
+    pub(super) fn awaits_witness(&self) -> bool {
+        self.case.containers.iter().any(|container| {
+            let told = |reason| {
+                let lines = container.events.lines().iter();
+                let of_post_start = lines.filter(move |line| {
+                    line.reason == reason
+                        && LineKind::of(line.reason, line.note) == Some(LineKind::PostStartFailed)
+                });
+                of_post_start
+                    .map(|line| line.count)
+                    .fold(0, u32::saturating_add)
+            };
+            told(EventReason::FailedPostStartHook) != told(EventReason::Killing)
+        })
     }
 
     fn lines(&self, container: &ContainerCase, lines: &mut Vec<LineAccount>) {
@@ -259,6 +277,13 @@ fn bound(entries: &mut Vec<(Timestamp, PodAccount)>) -> Vec<(Timestamp, PodAccou
 fn weight(entry: &PodAccount) -> usize {
     let pending: usize = entry.runs.iter().map(|run| run.pending.len()).sum();
     10 + 6 * entry.runs.len() + 12 * entry.lines.len() + 2 * pending
+}
+
+/// A stream that tells of this reason is listed again.
+pub(super) fn is_listed_again(relisting: &BTreeSet<Stream>, reason: EventReason) -> bool {
+    relisting
+        .iter()
+        .any(|stream| reason_of(stream).is_none_or(|told| told == reason))
 }
 
 /// The reason that a stream of Events is narrowed to.

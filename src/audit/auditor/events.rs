@@ -1,8 +1,9 @@
 //! Which case an Event belongs to, and which Events wait for theirs.
 
+use super::accounts::is_listed_again;
 use super::early::Kept;
 use super::{Auditor, Timer, pod_uid};
-use crate::audit::account::Resumed;
+use crate::audit::account::{LineAccount, Resumed};
 use crate::audit::case::events::Absorbed;
 use crate::audit::case::{AHEAD_SECONDS, Refusal};
 use crate::audit::moment::seconds_after;
@@ -140,10 +141,7 @@ impl Auditor {
             return false;
         };
         // A watch tells nothing twice; a list does.
-        let relists = self
-            .relisting
-            .get(&event.reason)
-            .is_some_and(|lists| *lists > 0);
+        let relists = is_listed_again(&self.relisting, event.reason);
         if self.was_synced && !relists {
             return false;
         }
@@ -163,8 +161,10 @@ impl Auditor {
         if hookless && self.roster.get(uid).is_none() {
             return true;
         }
-        kept.written.is_some()
-            && Resumed::new(uid, &kept.account).told(event, container) >= event.count
+        let closed = self.closed.get(uid);
+        let told = closed.and_then(|closed| LineAccount::told(&closed.lines, event, container));
+        told.is_some_and(|told| told >= event.count)
+            || Resumed::new(uid, &kept.others).told(event, container) >= event.count
     }
 
     /// Hands a pod's early Events to its case.

@@ -1,5 +1,6 @@
 //! What a pod's own stream does to the roster and to cases.
 
+use super::resume::NEW_POD_SECONDS;
 use super::{Auditor, Open};
 use crate::audit::account::Resumed;
 use crate::audit::case::instance::Seen;
@@ -83,6 +84,11 @@ impl Auditor {
     /// Pods that were there before a relist and are not any more: their end was not seen.
     pub(super) fn sweep_pods(&mut self) {
         for uid in self.roster.sweep() {
+            let row = self.roster.get(uid);
+            if let Some(namespace) = row.map(|row| Box::<str>::from(row.namespace)) {
+                // Its own stream will not tell what its Events are about.
+                self.shorten_wait(&namespace, uid, NEW_POD_SECONDS);
+            }
             if let Some(open) = self.cases.get_mut(&uid) {
                 open.case.gone_at.get_or_insert(self.now);
                 open.case.vanished = true;

@@ -37,6 +37,7 @@ pub(super) struct ClosedPod {
     pub(super) tally: Tally,
     pub(super) marks: Marks,
     pub(super) lines: Vec<LineAccount>,
+    pub(super) awaits_witness: bool,
     until: Timestamp,
 }
 
@@ -54,8 +55,8 @@ impl Closed {
 
 /// One verdict in the order in which all were counted.
 enum Item {
-    Run(Move<Run>),
-    Termination(Move<Termination>),
+    Run(Box<Move<Run>>),
+    Termination(Box<Move<Termination>>),
 }
 
 impl Auditor {
@@ -71,6 +72,7 @@ impl Auditor {
         let closed = ClosedPod {
             workload,
             lines,
+            awaits_witness: open.awaits_witness(),
             pod,
             tally: open.tally,
             marks: open.case.marks,
@@ -192,7 +194,9 @@ impl Auditor {
                     let covered = account.covers_run(*uid, marks, &counted.verdict);
                     lacking(&counted.verdict, covered)
                 };
-                items.extend(lacking.map(|lacking| (counted.sequence, pod, Item::Run(lacking))));
+                items.extend(
+                    lacking.map(|lacking| (counted.sequence, pod, Item::Run(Box::new(lacking)))),
+                );
             }
             if let Some(counted) = &tally.termination {
                 let lacking = if is_own {
@@ -202,7 +206,9 @@ impl Auditor {
                     (!covered).then(|| Move::Settle(counted.verdict.clone()))
                 };
                 items.extend(
-                    lacking.map(|lacking| (counted.sequence, pod, Item::Termination(lacking))),
+                    lacking.map(|lacking| {
+                        (counted.sequence, pod, Item::Termination(Box::new(lacking)))
+                    }),
                 );
             }
         }
@@ -239,6 +245,11 @@ impl Auditor {
             .filter(|uid| {
                 self.closed
                     .get(**uid)
+                    .is_some_and(|closed| !closed.awaits_witness)
+            })
+            .filter(|uid| {
+                self.closed
+                    .get(**uid)
                     .is_some_and(|closed| covered(closed, **uid))
             })
             .copied()
@@ -252,29 +263,28 @@ impl Auditor {
     /// What was counted of a pod before this process watched.
     pub(super) fn resumed(&self, workload: Option<WorkloadId>, uid: Uid) -> Option<Box<Resumed>> {
         let kept = self.ledgers.kept.get(&workload?)?;
-        kept.written.as_ref()?;
-        Some(Box::new(Resumed::new(uid, &kept.account)))
+        (kept.others.writer != 0).then(|| Box::new(Resumed::new(uid, &kept.others)))
     }
 }
 
 fn apply(ledger: &mut Ledger, now: Timestamp, pod: &PodRef, item: &Item) {
     // What comes of it was told when it was counted first.
     let _told_before = match item {
-        Item::Run(Move::Settle(run)) => ledger.settle_run(now, pod, run),
-        Item::Run(Move::Amend(before, after)) => ledger.amend_run(now, pod, before, after),
-        Item::Run(Move::SettleAndAmend(before, after)) => {
-            let _told_before = ledger.settle_run(now, pod, before);
-            ledger.amend_run(now, pod, before, after)
-        }
-        Item::Termination(Move::Settle(termination)) => {
-            ledger.settle_termination(now, pod, termination)
-        }
-        Item::Termination(Move::Amend(before, after)) => {
-            ledger.amend_termination(now, pod, before, after)
-        }
-        Item::Termination(Move::SettleAndAmend(before, after)) => {
-            let _told_before = ledger.settle_termination(now, pod, before);
-            ledger.amend_termination(now, pod, before, after)
-        }
+        Item::Run(run) => match &**run {
+            Move::Settle(run) => ledger.settle_run(now, pod, run),
+            Move::Amend(before, after) => ledger.amend_run(now, pod, before, after),
+            Move::SettleAndAmend(before, after) => {
+                let _told_before = ledger.settle_run(now, pod, before);
+                ledger.amend_run(now, pod, before, after)
+            }
+        },
+        Item::Termination(termination) => match &**termination {
+            Move::Settle(termination) => ledger.settle_termination(now, pod, termination),
+            Move::Amend(before, after) => ledger.amend_termination(now, pod, before, after),
+            Move::SettleAndAmend(before, after) => {
+                let _told_before = ledger.settle_termination(now, pod, before);
+                ledger.amend_termination(now, pod, before, after)
+            }
+        },
     };
 }

@@ -1,6 +1,7 @@
 //! What `HookAudit`s on the API tell: thresholds that users set, and owners that are gone.
 
-use super::ledgers::{ReportHead, ViewKey, view_key};
+use super::kept::ReportHead;
+use super::ledgers::{ViewKey, view_key};
 use super::{Auditor, Timer, Transition};
 use crate::audit::observation::{ControllerRef, ReportSeen};
 use crate::audit::owners::WorkloadId;

@@ -19,7 +19,7 @@ use crate::audit::record::{Gap, GapReason, WorkloadRef};
 use crate::audit::words::{ContainerType, Handler, Hook};
 
 /// By then the watch of pods has told of one that is newer than their list.
-const NEW_POD_SECONDS: i64 = 10;
+pub(super) const NEW_POD_SECONDS: i64 = 10;
 
 /// The grace of a pod without a word about it (core/v1 `terminationGracePeriodSeconds`).
 const USUAL_GRACE_SECONDS: i64 = 30;

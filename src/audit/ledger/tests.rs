@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::audit::base::BaseCondition;
+use crate::audit::base::{Base, BaseCondition};
 use crate::audit::record::Interval;
 use crate::audit::words::{
     Cause, Confidence, Handler, IncidentType, Reason, TerminationResult, Trigger,

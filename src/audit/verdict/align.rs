@@ -142,14 +142,13 @@ pub fn lives(container: &ContainerCase, refused: &mut Vec<EventReason>) -> Vec<L
     let kills = due(container, &lives, EventReason::Killing);
     let [told_post_start, told_pre_stop] = container.told;
     let restart = |told: Option<(u32, u32)>| told.map(|(restart, _)| restart);
-    let first_kept = container.instances.first_kept;
     add_unseen(
+        container,
         &mut lives,
-        first_kept,
         restart(told_post_start),
         failures.len(),
     );
-    add_unseen(&mut lives, first_kept, restart(told_pre_stop), kills.len());
+    add_unseen(container, &mut lives, restart(told_pre_stop), kills.len());
     let placed = places(&mut lives, &failures, restart(told_post_start));
     refused.extend(unfit(&lives, &failures, &placed));
     for (place, failure) in placed {
@@ -193,16 +192,23 @@ fn due<'a>(
 }
 
 /// Instances that came and went unseen: those between the last one counted and the last one that a status
-/// shows, or, where none shows any, one for each of `events`. Those before `first_kept` are forgotten.
-fn add_unseen(lives: &mut Vec<Life>, first_kept: u32, counted: Option<u32>, events: usize) {
+/// shows, or, where none shows any, one for each of `events`. Those before the first one kept are forgotten.
+fn add_unseen(
+    container: &ContainerCase,
+    lives: &mut Vec<Life>,
+    counted: Option<u32>,
+    events: usize,
+) {
     if events == 0 {
         return;
     }
     let first = counted.map_or(0, |restart| restart.saturating_add(1));
-    let first = first.max(first_kept);
+    let first = first.max(container.instances.first_kept);
     let shown = lives.iter().rfind(|life| !life.is_unseen);
     let end = match shown {
         Some(shown) => shown.instance.restart,
+        // A pod that is there shows by its status that it was restarted.
+        None if !container.is_unseen => first.saturating_add(1),
         None => {
             let events = u32::try_from(events).unwrap_or(UNSEEN_MAX);
             first.saturating_add(events.min(UNSEEN_MAX))
@@ -300,7 +306,7 @@ fn next_unshown(lives: &mut Vec<Life>, occurrence: &Occurrence<'_>) -> Option<us
         .instance
         .finished()
         .is_some_and(|finished| finished.is_before(occurrence.at));
-    if !tells_of_post_start(occurrence) || !is_over {
+    if occurrence.line.note != Note::FailedPostStartHook || !is_over {
         return None;
     }
     lives.push(Life::unseen(last.instance.restart.saturating_add(1)));

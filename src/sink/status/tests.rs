@@ -269,8 +269,13 @@ async fn a_forbidden_object_does_not_hold_up_the_others() {
         ..workload()
     };
     bench.publish([unhealthy(), other]);
-    bench.pass(10).await;
+    bench.pass(2).await;
     assert!(bench.api.object(PATH).is_none());
+    bench.pass(8).await;
+    assert!(
+        bench.api.object(PATH).is_some(),
+        "rights that come back are soon used"
+    );
     assert!(
         bench
             .api

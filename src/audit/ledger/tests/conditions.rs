@@ -221,13 +221,13 @@ fn readiness_follows_the_first_lists_and_the_owner() {
     ledger.set_readiness(Readiness::Syncing);
     assert_eq!(
         condition(&mut ledger, at(5), Ready),
-        (Unknown, "Syncing", at(5))
+        (Unknown, "Syncing", at(0))
     );
     assert_eq!(condition(&mut ledger, at(5), Healthy).0, Unknown);
     ledger.set_readiness(Readiness::Synced);
     assert_eq!(
         condition(&mut ledger, at(6), Ready),
-        (True, "Synced", at(6))
+        (True, "Synced", at(0))
     );
     ledger.set_gone();
     assert_eq!(
