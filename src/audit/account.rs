@@ -219,17 +219,7 @@ impl PodAccount {
         self.runs.sort_by(|left, right| {
             (&left.container, left.hook).cmp(&(&right.container, right.hook))
         });
-        for line in &earlier.lines {
-            let same = |known: &&mut LineAccount| {
-                known.container == line.container
-                    && known.kind == line.kind
-                    && is_same_birth(known.born_at, line.born_at)
-            };
-            match self.lines.iter_mut().find(same) {
-                None => self.lines.push(line.clone()),
-                Some(known) => known.count = known.count.max(line.count),
-            }
-        }
+        LineAccount::add(&mut self.lines, &earlier.lines);
     }
 }
 
@@ -245,6 +235,32 @@ impl LineAccount {
         *self.container == *container
             && self.kind == kind
             && born_at(event).is_some_and(|born_at| is_same_birth(born_at, self.born_at))
+    }
+
+    /// Adds what earlier lines tell and these do not.
+    pub fn add(lines: &mut Vec<Self>, earlier: &[Self]) {
+        for line in earlier {
+            let same = |known: &&mut Self| {
+                known.container == line.container
+                    && known.kind == line.kind
+                    && is_same_birth(known.born_at, line.born_at)
+            };
+            match lines.iter_mut().find(same) {
+                None => lines.push(line.clone()),
+                Some(known) => known.count = known.count.max(line.count),
+            }
+        }
+    }
+
+    /// The line of a whole Event.
+    #[must_use]
+    pub fn of(event: &EventSeen, container: &str) -> Option<Self> {
+        Some(Self {
+            container: container.into(),
+            kind: LineKind::of(event.reason, event.note)?,
+            born_at: born_at(event)?,
+            count: event.count,
+        })
     }
 
     /// How many occurrences of this Event are counted, if the lines tell of it.

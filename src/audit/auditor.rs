@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::account::LineAccount;
 use super::gap::Gaps;
 use super::moment::{seconds, seconds_after};
 use super::nodes::Nodes;
@@ -109,6 +110,8 @@ pub struct Auditor {
     cases: BTreeMap<Uid, Open>,
     resting: BTreeMap<Uid, Resting>,
     closed: Closed,
+    /// Counted Events of pods that are gone, as they were listed.
+    counted_gone: BTreeMap<Uid, Vec<LineAccount>>,
     /// Streams of Events that are listed again.
     relisting: BTreeSet<Stream>,
     /// Pods whose newest Events no mark tells of yet.
@@ -178,6 +181,7 @@ impl Auditor {
             cases: BTreeMap::new(),
             resting: BTreeMap::new(),
             closed: Closed::default(),
+            counted_gone: BTreeMap::new(),
             relisting: BTreeSet::new(),
             held: BTreeSet::new(),
             early: EarlyEvents::default(),

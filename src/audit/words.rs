@@ -228,3 +228,14 @@ words! {
         NotEvaluated = "not_evaluated",
     }
 }
+
+impl Outcome {
+    /// An Event tells of it: the API holds it for an hour. The others rest on what did not come.
+    #[must_use]
+    pub const fn rests_on_event(self) -> bool {
+        matches!(
+            self,
+            Self::Failed | Self::Overran | Self::CutShort | Self::Interrupted
+        )
+    }
+}

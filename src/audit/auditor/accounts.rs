@@ -6,15 +6,17 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::kept::Kept;
+use super::rebase::KEPT_SECONDS;
 use super::tally::RunKey;
 use super::{Auditor, Open};
 use crate::audit::account::{self, Account, LineAccount, LineKind, Marks, PodAccount};
 use crate::audit::case::ContainerCase;
 use crate::audit::case::events::EventLine;
+use crate::audit::moment::seconds_after;
 use crate::audit::observation::{EventReason, Resource, Stream, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, GapReason};
-use crate::audit::words::{Hook, Outcome};
+use crate::audit::words::Hook;
 
 /// Pods that are open, and pods of which something is counted (design contract 6).
 const LISTED_MAX: usize = 1_000;
@@ -33,6 +35,7 @@ impl Auditor {
             .filter_map(|uid| self.pod_account(kept, *uid))
             .filter(|(_, entry)| !entry.is_blank())
             .collect();
+        entries.extend(carried(kept, self.now));
         let pushed_out = bound(&mut entries);
         let gap = pushed_out.iter().map(|(opened_at, _)| *opened_at).min();
         // Of a pod whose case is closed nobody knows any longer since when.
@@ -88,8 +91,15 @@ impl Auditor {
 
     /// The pod has something that its workload's status may have to say.
     pub(super) fn list_pod(&mut self, workload: WorkloadId, uid: Uid) {
-        if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
-            kept.pods_listed.insert(uid);
+        let now = self.now;
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        kept.pods_listed.insert(uid);
+        if now < seconds_after(kept.others.at, KEPT_SECONDS) {
+            kept.taken_over.insert(uid.digest());
+        } else {
+            kept.taken_over.clear();
         }
     }
 
@@ -167,6 +177,7 @@ impl Open {
         for container in &self.case.containers {
             self.lines(container, &mut lines);
         }
+        LineAccount::add(&mut lines, &self.told_lines);
         lines
     }
 
@@ -207,25 +218,46 @@ impl Open {
         }
     }
 
-    /// The first occurrences of an Event, up to the last run that is counted. A run before that one that is
-    /// not settled can only end well without any Event: nobody could count it again.
+    /// How many occurrences of an Event are counted.
     fn counted(&self, container: &ContainerCase, hook: Hook, line: &EventLine) -> u32 {
+        match LineKind::of(line.reason, line.note) {
+            Some(LineKind::Killing(_)) => self.counted_stops(container, hook, line),
+            _ => self.counted_failures(container, hook, line),
+        }
+    }
+
+    /// As many as runs of this process failed, less those that an earlier kubelet told.
+    fn counted_failures(&self, container: &ContainerCase, hook: Hook, line: &EventLine) -> u32 {
+        let kind = LineKind::of(line.reason, line.note);
+        let mut earlier: Vec<LineAccount> = Vec::new();
+        for other in container.events.lines() {
+            let is_earlier = other
+                .born_at
+                .zip(line.born_at)
+                .is_some_and(|(other, own)| other < own && !account::is_same_birth(other, own));
+            if LineKind::of(other.reason, other.note) == kind && is_earlier {
+                let new = other.count.saturating_sub(other.told);
+                LineAccount::count(&mut earlier, &container.name, other, new);
+            }
+        }
+        let earlier: u32 = earlier.iter().map(|line| line.count).sum();
+        let failed = self.tally.runs.iter().filter(|((name, of, ..), counted)| {
+            *name == container.name && *of == hook && counted.verdict.outcome.rests_on_event()
+        });
+        let failed = u32::try_from(failed.count()).unwrap_or(u32::MAX);
+        let new = failed.saturating_sub(earlier);
+        line.told.saturating_add(new).min(line.count)
+    }
+
+    /// The first ones, up to the last run that is counted. A run before that one that is not settled can
+    /// only end well without any Event: nobody could count it again.
+    fn counted_stops(&self, container: &ContainerCase, hook: Hook, line: &EventLine) -> u32 {
         let of_hook = |(name, of, ..): &RunKey| *name == container.name && *of == hook;
         let last = self.tally.runs.keys().rfind(|key| of_hook(key));
         let pending = self
             .pending
             .iter()
             .filter(|run| of_hook(&run.key) && last.is_none_or(|last| run.key > *last));
-        if hook == Hook::PostStart {
-            let failed = pending.filter(|run| run.outcome == Outcome::Failed).count();
-            let failed = if is_newest(container, line) {
-                failed
-            } else {
-                0
-            };
-            let failed = u32::try_from(failed).unwrap_or(u32::MAX);
-            return line.count.saturating_sub(failed).max(line.told);
-        }
         let Some(first) = pending.filter_map(|run| run.began_at).min() else {
             return line.count;
         };
@@ -236,18 +268,24 @@ impl Open {
     }
 }
 
-/// No later kubelet writes an Event of this kind about the container: it is the one that is counted up.
-fn is_newest(container: &ContainerCase, line: &EventLine) -> bool {
-    let kind = LineKind::of(line.reason, line.note);
-    let same = |other: &&EventLine| LineKind::of(other.reason, other.note) == kind;
-    let born = container
-        .events
-        .lines()
-        .iter()
-        .filter(same)
-        .filter_map(|line| line.born_at);
-    let newest = born.max().zip(line.born_at);
-    newest.is_none_or(|(newest, own)| account::is_same_birth(newest, own))
+/// What another process counted of pods of which this one has nothing to say: as long as a third one may
+/// hold verdicts of them that no status covered yet.
+fn carried(kept: &Kept, now: Timestamp) -> Vec<(Timestamp, PodAccount)> {
+    if now >= seconds_after(kept.others.at, KEPT_SECONDS) {
+        return Vec::new();
+    }
+    let others = kept.others.pods.iter();
+    others
+        .filter(|entry| !kept.taken_over.contains(&entry.pod))
+        .map(|entry| {
+            let entry = PodAccount {
+                is_open: false,
+                ..entry.clone()
+            };
+            (Timestamp::MIN, entry)
+        })
+        .filter(|(_, entry)| !entry.is_blank())
+        .collect()
 }
 
 /// Keeps what finds a place, open pods and the newest first; gives back the rest.

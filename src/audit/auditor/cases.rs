@@ -8,7 +8,7 @@ use super::pods::{Resting, is_quiet};
 use super::rebase::ClosedPod;
 use super::tally::{Counted, Move, RunKey, Tally, key, lacking};
 use super::{Auditor, Timer, Transition};
-use crate::audit::account::{Covered, Resumed};
+use crate::audit::account::{Covered, LineAccount, Resumed};
 use crate::audit::case::events::Absorbed;
 use crate::audit::case::{Case, Refusal, Shown};
 use crate::audit::moment::seconds_after;
@@ -16,7 +16,7 @@ use crate::audit::observation::{ControllerRef, EventReason, EventSeen, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{PodRef, PodReport, Run, Termination};
 use crate::audit::verdict::{self, Judgement, Limits, SETTLE_SECONDS, World};
-use crate::audit::words::{Confidence, Outcome};
+use crate::audit::words::Confidence;
 
 /// A container whose postStart runs longer than this is looked up: its `Started` Event tells since when.
 const LOOKUP_AFTER_SECONDS: i64 = 10;
@@ -35,6 +35,8 @@ pub(super) struct Open {
     /// What was counted of the pod before this process watched.
     pub resumed: Option<Box<Resumed>>,
     pub tally: Tally,
+    /// Events of it that were counted and are not in the case.
+    pub told_lines: Vec<LineAccount>,
     /// As it was when something of it was counted last.
     pub pod: Option<PodRef>,
     /// Runs that are not settled.
@@ -51,7 +53,6 @@ pub(super) struct Open {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub key: RunKey,
-    pub outcome: Outcome,
     pub began_at: Option<Timestamp>,
 }
 
@@ -65,6 +66,7 @@ impl Open {
             opened_at: now,
             resumed: None,
             tally: Tally::default(),
+            told_lines: Vec::new(),
             pod: None,
             pending: Vec::new(),
             termination_pending: false,
@@ -87,6 +89,7 @@ impl Open {
     pub(super) fn go_on(&mut self, closed: Option<ClosedPod>) {
         if let Some(closed) = closed {
             self.tally = closed.tally;
+            self.told_lines = closed.lines;
             self.pod = Some(closed.pod);
             self.case.marks = closed.marks;
         }
@@ -118,7 +121,6 @@ impl Open {
         self.pending = open
             .map(|run| Pending {
                 key: key(run),
-                outcome: run.outcome,
                 began_at: run.started_at,
             })
             .collect();

@@ -21,6 +21,9 @@ const HELD_SECONDS: i64 = 3600;
 /// Where Events about objects without a namespace stand.
 const NODE_EVENTS_NAMESPACE: &str = "default";
 
+/// Pods that are gone, of which counted Events were listed.
+const COUNTED_GONE_MAX: usize = 10_000;
+
 impl Auditor {
     pub(super) fn event(&mut self, event: EventSeen) {
         match &event.subject {
@@ -91,6 +94,7 @@ impl Auditor {
     fn keep_early(&mut self, uid: Uid, event: EventSeen) {
         let workload = self.workload_of_event(uid, &event);
         if workload.is_some_and(|workload| self.is_counted(workload, uid, &event)) {
+            self.remember_counted(uid, &event);
             return self.count_event(&event, "repeated");
         }
         let namespace = event.namespace.clone();
@@ -165,6 +169,24 @@ impl Auditor {
         let told = closed.and_then(|closed| LineAccount::told(&closed.lines, event, container));
         told.is_some_and(|told| told >= event.count)
             || Resumed::new(uid, &kept.others).told(event, container) >= event.count
+    }
+
+    /// An Event of a pod that is gone, and counted: where another one opens its case again, the next status
+    /// must not tell that nothing of it is.
+    fn remember_counted(&mut self, uid: Uid, event: &EventSeen) {
+        let Subject::Pod {
+            container: Some(container),
+            ..
+        } = &event.subject
+        else {
+            return;
+        };
+        if self.counted_gone.len() >= COUNTED_GONE_MAX && !self.counted_gone.contains_key(&uid) {
+            return self.count_event(event, "forgotten");
+        }
+        if let Some(line) = LineAccount::of(event, container) {
+            LineAccount::add(self.counted_gone.entry(uid).or_default(), &[line]);
+        }
     }
 
     /// Hands a pod's early Events to its case.

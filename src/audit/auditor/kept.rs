@@ -38,6 +38,8 @@ pub(super) struct Kept {
     pub(super) account: Arc<Account>,
     /// The same of the last status that another process wrote: what it counted, this one does not.
     pub(super) others: Arc<Account>,
+    /// Pods of it that this process has something to say of, or had.
+    pub(super) taken_over: BTreeSet<u64>,
     /// Those tallies; `None` while no status was seen.
     pub(super) written: Option<Arc<Written>>,
     /// The same of the last status that another process wrote.

@@ -136,6 +136,7 @@ impl Auditor {
             is_ending: false,
             account: Arc::default(),
             others: Arc::default(),
+            taken_over: BTreeSet::new(),
             written: None,
             inherited: None,
             report_version,

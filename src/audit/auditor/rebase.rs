@@ -19,7 +19,7 @@ use crate::audit::record::{Gap, GapReason, PodRef, Run, Termination};
 
 /// A verdict that no status covers yet is kept this long after its case was closed: a writer lets
 /// nothing wait longer than 15 minutes.
-const KEPT_SECONDS: i64 = 1200;
+pub(super) const KEPT_SECONDS: i64 = 1200;
 /// Closed pods that are kept for it.
 const CLOSED_MAX: usize = 4_096;
 
@@ -223,7 +223,7 @@ impl Auditor {
         Some((&closed.pod, &closed.tally, &closed.marks))
     }
 
-    /// Forgets closed pods whose verdicts are all in the status. One that lives opens a case again, at the latest when it
+    /// Lists no longer those closed pods whose verdicts are all in the status. One that lives opens a case again, at the latest when it
     /// stops, and has to know then what was counted.
     fn let_go(&mut self, workload: WorkloadId, is_own: bool) {
         let Some(kept) = self.ledgers.kept.get(&workload) else {
@@ -255,7 +255,6 @@ impl Auditor {
             .copied()
             .collect();
         for uid in over {
-            self.closed.remove(uid);
             self.forget_pod(workload, uid);
         }
     }

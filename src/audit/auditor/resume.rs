@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::cases::Open;
 use super::{Auditor, OPEN_CASE_SECONDS};
-use crate::audit::account::born_at;
+use crate::audit::account::{LineAccount, born_at};
 use crate::audit::case::Case;
 use crate::audit::case::instance::Instance;
 use crate::audit::moment::seconds_after;
@@ -201,6 +201,8 @@ impl Auditor {
         open.workload = Some(workload);
         open.resume(resumed);
         open.go_on(self.closed.remove(uid));
+        let counted = self.counted_gone.remove(&uid).unwrap_or_default();
+        LineAccount::add(&mut open.told_lines, &counted);
         for event in telling {
             let absorbed = open.absorb_event(self.now, &event);
             self.count_absorbed(&event, absorbed);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::audit::account::{Covered, PodAccount, RunAccount};
 use crate::audit::record::{Run, Termination};
-use crate::audit::words::{Hook, Outcome};
+use crate::audit::words::Hook;
 
 /// What names a run within its pod: container, hook, restart, attempt.
 pub(super) type RunKey = (Box<str>, Hook, u32, u32);
@@ -118,7 +118,7 @@ impl Tally {
 pub(super) fn lacking(run: &Run, covered: Covered) -> Option<Move<Run>> {
     match covered {
         Covered::No => Some(Move::Settle(run.clone())),
-        Covered::As(counted) if rests_on_event(run.outcome) && !rests_on_event(counted) => {
+        Covered::As(counted) if run.outcome.rests_on_event() && !counted.rests_on_event() => {
             let before = Run {
                 outcome: counted,
                 confidence: None,
@@ -129,11 +129,4 @@ pub(super) fn lacking(run: &Run, covered: Covered) -> Option<Move<Run>> {
         }
         Covered::As(_) | Covered::Yes => None,
     }
-}
-
-const fn rests_on_event(outcome: Outcome) -> bool {
-    matches!(
-        outcome,
-        Outcome::Failed | Outcome::Overran | Outcome::CutShort | Outcome::Interrupted
-    )
 }

@@ -172,7 +172,10 @@ pub fn lives(container: &ContainerCase, refused: &mut Vec<EventReason>) -> Vec<L
         let among_kills = std::mem::take(&mut life.told_attempts);
         life.told_attempts = told.map_or(0, |(_, attempt)| attempt.saturating_sub(among_kills));
     }
-    let failures = due(container, &lives, EventReason::FailedPreStopHook);
+    let mut failures = due(container, &lives, EventReason::FailedPreStopHook);
+    // What was counted tells of a stop that was counted, or of none.
+    let has_told = kills.iter().any(|kill| kill.is_told);
+    failures.retain(|failure| !failure.is_told || has_told);
     place_pre_stop_failures(container, &mut lives, &failures);
     lives
 }
@@ -282,7 +285,8 @@ fn places<'a>(
             .or_else(|| all().rev().find(can_hold))
             .or_else(|| {
                 let last = lives.len() - 1;
-                let is_taken = placed.iter().any(|(other, _)| *other == last);
+                let is_taken = counted == Some(lives[last].instance.restart)
+                    || placed.iter().any(|(other, _)| *other == last);
                 is_taken.then(|| next_unshown(lives, occurrence)).flatten()
             })
             .or_else(|| {
@@ -338,20 +342,27 @@ fn place_pre_stop_failures(
         if let Some((life, kill)) = own {
             lives[life].kills[kill].failure = Some(at);
         } else if !any_begun(lives, at) || is_of_another(lives, failure) {
-            let lost = places(lives, std::slice::from_ref(failure), counted);
-            if let Some((place, _)) = lost.first() {
-                lives[*place].kills.push(Kill {
-                    at,
-                    note: Note::StoppingContainer,
-                    event: None,
-                    failure: Some(at),
-                });
-            }
+            lost_stop(lives, failure, counted);
         } else if container.shown == Shown::Terminated
             && let Some((life, kill)) = free_kill(lives, at, |_| true)
         {
             lives[life].kills[kill].failure = Some(at);
+        } else if container.told.iter().any(Option::is_some) {
+            // Its stop was counted as that of a postStart that failed.
+            lost_stop(lives, failure, counted);
         }
+    }
+}
+
+fn lost_stop(lives: &mut Vec<Life>, failure: &Occurrence<'_>, counted: Option<u32>) {
+    let lost = places(lives, std::slice::from_ref(failure), counted);
+    if let Some((place, _)) = lost.first() {
+        lives[*place].kills.push(Kill {
+            at: failure.at,
+            note: Note::StoppingContainer,
+            event: None,
+            failure: Some(failure.at),
+        });
     }
 }
 

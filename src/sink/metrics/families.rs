@@ -212,12 +212,8 @@ fn hook_runs(workload: &Workload, births: &mut Births, moment: Moment, emit: &mu
 /// A counter only ever adds. It runs ahead of the status by what an Event tells, which the API still holds;
 /// what rests on absence nobody could count again, so it is shown once it is written.
 fn ever_counted(workload: &Workload, ledger: &HookLedger, outcome: Outcome) -> u64 {
-    let has_event = matches!(
-        outcome,
-        Outcome::Failed | Outcome::Overran | Outcome::CutShort | Outcome::Interrupted
-    );
     match &workload.basis.written {
-        Some(written) if !has_event => {
+        Some(written) if !outcome.rests_on_event() => {
             written.ever_counted(&ledger.container, ledger.hook, outcome)
         }
         _ => ledger.ever_counted(outcome),
