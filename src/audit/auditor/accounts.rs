@@ -226,7 +226,8 @@ impl Open {
         }
     }
 
-    /// As many as runs of this process failed, less those that an earlier kubelet told.
+    /// As many as runs of this process failed, less those that an earlier kubelet told. That may be more than
+    /// the Event has told of so far: a pod's status is a witness too.
     fn counted_failures(&self, container: &ContainerCase, hook: Hook, line: &EventLine) -> u32 {
         let kind = LineKind::of(line.reason, line.note);
         let mut earlier: Vec<LineAccount> = Vec::new();
@@ -246,7 +247,7 @@ impl Open {
         });
         let failed = u32::try_from(failed.count()).unwrap_or(u32::MAX);
         let new = failed.saturating_sub(earlier);
-        line.told.saturating_add(new).min(line.count)
+        line.told.saturating_add(new)
     }
 
     /// The first ones, up to the last run that is counted. A run before that one that is not settled can

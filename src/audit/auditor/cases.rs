@@ -38,7 +38,7 @@ pub(super) struct Open {
     /// Events of it that were counted and are not in the case.
     pub told_lines: Vec<LineAccount>,
     /// As it was when something of it was counted last.
-    pub pod: Option<PodRef>,
+    pub pod: Option<Box<PodRef>>,
     /// Runs that are not settled.
     pub pending: Vec<Pending>,
     pub termination_pending: bool,
@@ -90,7 +90,7 @@ impl Open {
         if let Some(closed) = closed {
             self.tally = closed.tally;
             self.told_lines = closed.lines;
-            self.pod = Some(closed.pod);
+            self.pod = Some(Box::new(closed.pod));
             self.case.marks = closed.marks;
         }
     }
@@ -231,7 +231,8 @@ impl Auditor {
                 self.count_verdict("termination", termination.confidence);
                 self.settle_termination(workload, pod, termination);
                 let sequence = self.next_sequence();
-                open.tally.termination = Some(Counted::new(termination.clone(), sequence));
+                let counted = Counted::new(termination.clone(), sequence);
+                open.tally.termination = Some(Box::new(counted));
             }
             Some(counted) if is_same(&counted.verdict) => return,
             Some(counted) => {
@@ -242,7 +243,7 @@ impl Auditor {
                 }
             }
         }
-        open.pod = Some(pod.clone());
+        open.pod = Some(Box::new(pod.clone()));
     }
 
     fn settle_one(&mut self, workload: WorkloadId, pod: &PodRef, open: &mut Open, run: &Run) {
@@ -260,7 +261,7 @@ impl Auditor {
             },
         };
         let sequence = self.next_sequence();
-        open.pod = Some(pod.clone());
+        open.pod = Some(Box::new(pod.clone()));
         let Some(before) = before else {
             self.count_verdict("run", run.confidence);
             self.settle_run(workload, pod, run);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::kept::{Kept, ReportHead, UNTOLD_MAX};
 use super::{Auditor, Counts, Timer, Transition};
-use crate::audit::account::Marks;
+use crate::audit::account::{Account, Marks};
 use crate::audit::ledger::{Ledger, Readiness};
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{PodSeen, Thresholds, Uid};
@@ -28,13 +28,16 @@ const ACTIVE_AT_ONCE: usize = 50;
 /// Ledgers by workload, and the views made of them.
 #[derive(Debug, Default)]
 pub(super) struct Ledgers {
-    pub(super) kept: BTreeMap<WorkloadId, Kept>,
+    /// Boxed: a map leaves almost half of its room empty.
+    pub(super) kept: BTreeMap<WorkloadId, Box<Kept>>,
     pub(super) dirty: BTreeSet<WorkloadId>,
     pub(super) views: BTreeMap<ViewKey, (WorkloadId, Arc<Workload>)>,
     pub(super) revision: u64,
     pub(super) snapshot: Option<Arc<Snapshot>>,
     /// What users set, and the resourceVersion, also for workloads that have no ledger yet.
     pub(super) reports: BTreeMap<ViewKey, ReportHead>,
+    /// What workloads rest on of which no status was seen.
+    nothing: Arc<Account>,
     /// The workload whose status lists a pod, by the digest of the pod's uid.
     pub(super) listed: BTreeMap<u64, WorkloadId>,
     /// The workload of each `HookAudit`, by namespace and name.
@@ -134,8 +137,8 @@ impl Auditor {
             empty_since: None,
             report_gone_at: None,
             is_ending: false,
-            account: Arc::default(),
-            others: Arc::default(),
+            account: Arc::clone(&self.ledgers.nothing),
+            others: Arc::clone(&self.ledgers.nothing),
             taken_over: BTreeSet::new(),
             written: None,
             inherited: None,
@@ -145,7 +148,7 @@ impl Auditor {
             incidents: Vec::new(),
             gaps: Vec::new(),
         };
-        self.ledgers.kept.insert(id, kept);
+        self.ledgers.kept.insert(id, Box::new(kept));
         self.ledgers.dirty.insert(id);
         id
     }

@@ -17,7 +17,7 @@ pub(super) fn key(run: &Run) -> RunKey {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     pub(super) runs: BTreeMap<RunKey, Counted<Run>>,
-    pub(super) termination: Option<Counted<Termination>>,
+    pub(super) termination: Option<Box<Counted<Termination>>>,
 }
 
 /// A verdict that moved a tally.
