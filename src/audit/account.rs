@@ -245,9 +245,13 @@ impl LineAccount {
                     && known.kind == line.kind
                     && is_same_birth(known.born_at, line.born_at)
             };
-            match lines.iter_mut().find(same) {
-                None => lines.push(line.clone()),
-                Some(known) => known.count = known.count.max(line.count),
+            if let Some(known) = lines.iter_mut().find(same) {
+                known.count = known.count.max(line.count);
+                continue;
+            }
+            let told = |known: &Self| known.container == line.container && known.kind == line.kind;
+            if !(line.is_ahead() && lines.iter().any(told)) {
+                lines.push(line.clone());
             }
         }
     }
@@ -267,9 +271,27 @@ impl LineAccount {
     #[must_use]
     pub fn told(lines: &[Self], event: &EventSeen, container: &str) -> Option<u32> {
         let kind = LineKind::of(event.reason, event.note)?;
-        let mut lines = lines.iter();
-        let line = lines.find(|line| line.is_of(container, kind, event))?;
-        Some(line.count)
+        let line = lines.iter().find(|line| line.is_of(container, kind, event));
+        let ahead = || {
+            let mut lines = lines.iter();
+            lines.find(|line| line.is_ahead() && *line.container == *container && line.kind == kind)
+        };
+        Some(line.or_else(ahead)?.count)
+    }
+
+    /// Failures that were counted by what the pod's status showed, before any Event told of them.
+    #[must_use]
+    pub fn ahead_of_events(container: &str, count: u32) -> Self {
+        Self {
+            container: container.into(),
+            kind: LineKind::PostStartFailed,
+            born_at: Timestamp::UNIX_EPOCH,
+            count,
+        }
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.born_at == Timestamp::UNIX_EPOCH
     }
 
     /// Adds the counted occurrences of one Event; another witness of the same failures raises the count.

@@ -176,6 +176,11 @@ impl Open {
         let mut lines = Vec::new();
         for container in &self.case.containers {
             self.lines(container, &mut lines);
+            let failed = self.failed(container, Hook::PostStart);
+            if failed > 0 {
+                let ahead = LineAccount::ahead_of_events(&container.name, failed);
+                LineAccount::add(&mut lines, &[ahead]);
+            }
         }
         LineAccount::add(&mut lines, &self.told_lines);
         lines
@@ -242,12 +247,16 @@ impl Open {
             }
         }
         let earlier: u32 = earlier.iter().map(|line| line.count).sum();
+        let new = self.failed(container, hook).saturating_sub(earlier);
+        line.told.saturating_add(new)
+    }
+
+    /// Runs that this process counted as failed.
+    fn failed(&self, container: &ContainerCase, hook: Hook) -> u32 {
         let failed = self.tally.runs.iter().filter(|((name, of, ..), counted)| {
             *name == container.name && *of == hook && counted.verdict.outcome.rests_on_event()
         });
-        let failed = u32::try_from(failed.count()).unwrap_or(u32::MAX);
-        let new = failed.saturating_sub(earlier);
-        line.told.saturating_add(new)
+        u32::try_from(failed.count()).unwrap_or(u32::MAX)
     }
 
     /// The first ones, up to the last run that is counted. A run before that one that is not settled can

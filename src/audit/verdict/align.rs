@@ -338,7 +338,9 @@ fn place_pre_stop_failures(
     let may_outlive = handler == Some(Handler::HTTPGet);
     for failure in failures {
         let at = failure.at;
-        let own = free_kill(lives, at, |life| may_outlive || !is_long_over(life, at));
+        let own = free_kill(lives, at, |place| {
+            may_outlive || !is_long_over(lives, place, at)
+        });
         if let Some((life, kill)) = own {
             lives[life].kills[kill].failure = Some(at);
         } else if !any_begun(lives, at) || is_of_another(lives, failure) {
@@ -370,7 +372,7 @@ fn lost_stop(lives: &mut Vec<Life>, failure: &Occurrence<'_>, counted: Option<u3
 fn free_kill(
     lives: &[Life],
     at: Moment,
-    can_fail: impl Fn(&Life) -> bool,
+    can_fail: impl Fn(usize) -> bool,
 ) -> Option<(usize, usize)> {
     let mut kills: Vec<(Moment, usize, usize)> = Vec::new();
     for (place, life) in lives.iter().enumerate() {
@@ -384,7 +386,7 @@ fn free_kill(
         begun_at.earliest <= at.latest
             && next.is_none_or(|next| at.earliest <= next.latest)
             && lives[place].kills[kill].failure.is_none()
-            && can_fail(&lives[place])
+            && can_fail(place)
     };
     let number = (0..kills.len()).find(fits)?;
     let (_, place, kill) = kills[number];
@@ -408,8 +410,9 @@ fn is_of_another(lives: &[Life], failure: &Occurrence<'_>) -> bool {
 }
 
 /// A hook of it would have ended with it, or moments later.
-fn is_long_over(life: &Life, at: Moment) -> bool {
+fn is_long_over(lives: &[Life], place: usize, at: Moment) -> bool {
     const LATER_SECONDS: i64 = 5;
-    let finished = life.instance.finished();
-    finished.is_some_and(|finished| finished.plus_seconds(LATER_SECONDS).is_before(at))
+    let next_started = || lives[place + 1..].iter().find_map(Life::started);
+    let end = lives[place].instance.finished().or_else(next_started);
+    end.is_some_and(|end| end.plus_seconds(LATER_SECONDS).is_before(at))
 }
