@@ -231,7 +231,7 @@ async fn a_look_up_finds_the_events_of_one_pod_whatever_their_reason() {
     let mut reasons: Vec<EventReason> = found
         .iter()
         .map(|seen| match &seen.observation {
-            Observation::Event(event) => event.reason,
+            Observation::Found(event) => event.reason,
             other => panic!("{other:?}"),
         })
         .collect();

@@ -18,6 +18,7 @@ use super::election::{Call, Election, Input, Request};
 use super::watching::{self, News};
 use super::{ElectionSettings, Mandate, Term};
 use crate::clock::Clock;
+use crate::source::watch::Failure;
 
 /// Where a watch is refused, it is tried again after so long.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
@@ -254,7 +255,7 @@ async fn make(api: Api<Lease>, name: String, call: Call) -> Answered {
         {
             fine(Input::Found(None))
         }
-        Ok(Err(error)) => failed(error.to_string()),
+        Ok(Err(error)) => failed(Failure::of_client(&error).label().to_owned()),
         Err(_) => failed(format!("no answer within {limit:?}")),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::source::watch::Failure;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -37,7 +38,7 @@ pub(super) fn watch(
     let begin = async move {
         let events = match tokio::time::timeout(limit, api.watch(&parameters, &version)).await {
             Ok(Ok(events)) => events,
-            Ok(Err(error)) => return refused(error.to_string()),
+            Ok(Err(error)) => return refused(Failure::of_client(&error).label().to_owned()),
             Err(_) => return refused(format!("no answer within {limit:?}")),
         };
         // What is no change of the Lease ends the watch; the next one begins from a fresh look.

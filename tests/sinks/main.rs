@@ -49,7 +49,7 @@ async fn the_sinks_work_against_a_real_api_server() {
 
     silence(&audits, &writer, workload.clone()).await;
     target_is_immutable(&audits).await;
-    a_user_s_edit_is_kept_and_observed(&audits, &writer).await;
+    a_user_s_edit_is_kept_and_observed(&audits, &writer, &workload).await;
     a_restart_rewrites_nothing(&cluster, &audits, writer, workload.clone()).await;
     a_status_of_a_later_version_is_taken(&audits).await;
     a_user_s_object_is_adopted(&cluster, &audits, owner).await;
@@ -251,6 +251,13 @@ impl Writer {
     }
 }
 
+/// The workload as the core makes it once it has taken in what the API holds.
+fn resting_on(audit: &HookAudit, workload: &Workload) -> Workload {
+    let mut resting = workload.clone();
+    resting.basis.report_version = audit.metadata.resource_version.as_deref().map(Into::into);
+    resting
+}
+
 fn told_exactly(made: &HookAudit, workload: &Workload) {
     let mut expected = HookAuditStatus::from(workload);
     expected.observe(made.metadata.generation);
@@ -282,7 +289,7 @@ async fn silence(audits: &Api<HookAudit>, writer: &Writer, workload: Workload) {
     let writes = writer.writes();
     for revision in 2..12 {
         writer.reports.seen(&before);
-        writer.publish(revision, workload.clone());
+        writer.publish(revision, resting_on(&before, &workload));
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert_eq!(
@@ -307,7 +314,11 @@ async fn target_is_immutable(audits: &Api<HookAudit>) {
     );
 }
 
-async fn a_user_s_edit_is_kept_and_observed(audits: &Api<HookAudit>, writer: &Writer) {
+async fn a_user_s_edit_is_kept_and_observed(
+    audits: &Api<HookAudit>,
+    writer: &Writer,
+    workload: &Workload,
+) {
     let patch = json!({"spec": {"thresholds": {"overdueSeconds": 5}}});
     let edited = audits
         .patch(NAME, &PatchParams::default(), &Patch::Merge(&patch))
@@ -315,6 +326,7 @@ async fn a_user_s_edit_is_kept_and_observed(audits: &Api<HookAudit>, writer: &Wr
         .unwrap();
     assert_eq!(edited.metadata.generation, Some(2));
     writer.reports.seen(&edited);
+    writer.publish(20, resting_on(&edited, workload));
     let observed = eventually(audits, |audit| {
         audit
             .status
@@ -336,7 +348,7 @@ async fn a_restart_rewrites_nothing(
     writer.stop().await;
     let before = audits.list(&ListParams::default()).await.unwrap().items;
     let again = Writer::start(cluster, &before);
-    again.publish(1, workload.clone());
+    again.publish(1, resting_on(&before[0], &workload));
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(again.writes(), 0);
 
@@ -348,7 +360,15 @@ async fn a_restart_rewrites_nothing(
         .unwrap();
     let mut changed = workload;
     changed.hooks[0].outcomes[Outcome::Succeeded as usize] += 1;
-    again.publish(2, changed);
+    again.publish(2, resting_on(&before[0], &changed));
+    for _ in 0..100 {
+        if again.counters.writes(WriteResult::Conflict) > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let latest = audits.get(NAME).await.unwrap();
+    again.publish(3, resting_on(&latest, &changed));
     let written = eventually(audits, |audit| {
         audit
             .status

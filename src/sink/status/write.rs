@@ -309,7 +309,11 @@ fn read<T: serde::de::DeserializeOwned>(answer: Answer) -> Result<T, Refused> {
     serde_json::from_slice(&answer.body).map_err(|error| Refused {
         result: WriteResult::Failed,
         retry_after: None,
-        why: format!("the API server's answer cannot be read: {error}"),
+        why: format!(
+            "the API server's answer cannot be read from column {} of line {}",
+            error.column(),
+            error.line()
+        ),
         seen: None,
     })
 }

@@ -92,7 +92,8 @@ impl Failure {
         }
     }
 
-    pub(super) fn of_client(error: &kube::Error) -> Self {
+    /// What kind of failure it was, without a word of what the API server said.
+    pub(crate) fn of_client(error: &kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => Self::of_status(status),
             kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::Decode,
