@@ -277,6 +277,22 @@ pub struct ContainerSeen {
     pub status: Option<ContainerStatusSeen>,
 }
 
+impl ContainerSeen {
+    /// Without hooks, ended by SIGTERM, and not yet reported on.
+    pub fn plain(name: &str, container_type: ContainerType) -> Self {
+        Self {
+            name: name.into(),
+            container_type,
+            post_start: None,
+            pre_stop: None,
+            stop_signal: 15,
+            liveness_grace_seconds: None,
+            startup_grace_seconds: None,
+            status: None,
+        }
+    }
+}
+
 /// One declared hook, without anything that may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HookSpec {

@@ -322,16 +322,7 @@ mod tests {
     }
 
     fn container(name: &str) -> ContainerSeen {
-        ContainerSeen {
-            name: name.into(),
-            container_type: ContainerType::Container,
-            post_start: None,
-            pre_stop: None,
-            stop_signal: 15,
-            liveness_grace_seconds: None,
-            startup_grace_seconds: None,
-            status: None,
-        }
+        ContainerSeen::plain(name, ContainerType::Container)
     }
 
     fn assert_row(row: &PodRow<'_>, pod: &PodSeen, hooks: Hooks) {

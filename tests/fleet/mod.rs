@@ -78,13 +78,6 @@ fn pod(number: u64, generation: u64) -> PodSeen {
         ready: true,
         static_pod_uid: None,
         containers: vec![ContainerSeen {
-            name: "app".into(),
-            container_type: ContainerType::Container,
-            post_start: None,
-            pre_stop: None,
-            stop_signal: 15,
-            liveness_grace_seconds: None,
-            startup_grace_seconds: None,
             status: Some(ContainerStatusSeen {
                 restart_count: 0,
                 container_id: Some(mix(number)),
@@ -93,6 +86,7 @@ fn pod(number: u64, generation: u64) -> PodSeen {
                 },
                 last: None,
             }),
+            ..ContainerSeen::plain("app", ContainerType::Container)
         }],
     }
 }

@@ -54,14 +54,9 @@ impl Pod {
             })
         };
         let container = ContainerSeen {
-            name: "app".into(),
-            container_type: ContainerType::Container,
             post_start: exec(),
             pre_stop: exec(),
-            stop_signal: 15,
-            liveness_grace_seconds: None,
-            startup_grace_seconds: None,
-            status: None,
+            ..ContainerSeen::plain("app", ContainerType::Container)
         };
         let name = format!("{workload}-5d7c667445-{number:05}");
         let seen = PodSeen {

@@ -246,14 +246,9 @@ fn pod(number: usize, owner: Owner, starts: u32) -> PodSeen {
         ready: false,
         static_pod_uid: None,
         containers: vec![ContainerSeen {
-            name: "app".into(),
-            container_type: ContainerType::Container,
             post_start: Some(EXEC),
             pre_stop: Some(EXEC),
-            stop_signal: 15,
-            liveness_grace_seconds: None,
-            startup_grace_seconds: None,
-            status: None,
+            ..ContainerSeen::plain("app", ContainerType::Container)
         }],
     }
 }

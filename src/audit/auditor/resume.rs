@@ -335,16 +335,7 @@ fn unseen_container<'a>(
 ) -> &'a mut ContainerSeen {
     let known = containers.iter().position(|known| *known.name == *name);
     let place = known.unwrap_or_else(|| {
-        containers.push(ContainerSeen {
-            name: name.into(),
-            container_type: ContainerType::Container,
-            post_start: None,
-            pre_stop: None,
-            stop_signal: 15,
-            liveness_grace_seconds: None,
-            startup_grace_seconds: None,
-            status: None,
-        });
+        containers.push(ContainerSeen::plain(name, ContainerType::Container));
         containers.len() - 1
     });
     &mut containers[place]

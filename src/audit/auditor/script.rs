@@ -82,16 +82,9 @@ impl Script {
     }
 
     pub(super) fn container(mut self, name: &str, container_type: ContainerType) -> Self {
-        self.pod.containers.push(ContainerSeen {
-            name: name.into(),
-            container_type,
-            post_start: None,
-            pre_stop: None,
-            stop_signal: 15,
-            liveness_grace_seconds: None,
-            startup_grace_seconds: None,
-            status: None,
-        });
+        self.pod
+            .containers
+            .push(ContainerSeen::plain(name, container_type));
         self
     }
 
