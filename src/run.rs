@@ -167,7 +167,9 @@ async fn recorder(config: RecordConfig) -> Result<(), RunError> {
     let translator = Translator::new(reached.key);
     let (seen, handles) = source::start(&reached.client, &options, &translator, cancel.clone());
     let mut tasks = JoinSet::new();
-    let (lookups, answers) = operate::look_ups(reached.client, options.raw, &mut tasks, &cancel);
+    let (finds, found) = operate::finds();
+    let client = reached.client;
+    let lookups = operate::look_ups(client, options.raw, finds, &mut tasks, &cancel);
     tracing::info!(server = reached.server, file = %config.path.display(), "recording until Ctrl-C");
     let streams = source::streams(&options);
     let auditor = Auditor::new(Settings {
@@ -181,7 +183,7 @@ async fn recorder(config: RecordConfig) -> Result<(), RunError> {
         conclusions: None,
         clock: Clock::wall(),
     };
-    let result = operate::run(auditor, Vec::new(), seen, answers, outlets, cancel.clone()).await;
+    let result = operate::run(auditor, seen, found, outlets, cancel.clone()).await;
     cancel.cancel();
     end(tasks, handles).await;
     result

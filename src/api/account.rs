@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::account::{Account, LineAccount, LineKind, Marks, PodAccount, RunAccount};
+use crate::audit::account::{Account, LineAccount, Marks, PodAccount, RunAccount};
 use crate::audit::observation::{EventReason, Note};
+use crate::audit::record::LineKind;
 use crate::audit::words::{Hook, Outcome, TerminationResult};
 
 use super::status::{AccountStatus, whole_seconds};

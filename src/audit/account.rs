@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::case::events::EventLine;
 use super::moment::shifted;
-use super::observation::{EventReason, EventSeen, Note, Uid};
-use super::record::Run;
+use super::observation::{EventReason, EventSeen, Uid};
+use super::record::{LineKind, Run, Witness};
 use super::words::{Hook, Outcome, TerminationResult};
 
 /// Two witnesses of one postStart failure are Events that a kubelet makes in the same millisecond.
@@ -71,27 +71,6 @@ pub struct LineAccount {
     pub count: u32,
 }
 
-/// Events that are counted as one: each witness of a postStart failure tells of the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LineKind {
-    PostStartFailed,
-    PreStopFailed,
-    Killing(Note),
-}
-
-impl LineKind {
-    #[must_use]
-    pub const fn of(reason: EventReason, note: Note) -> Option<Self> {
-        match (reason, note) {
-            (EventReason::FailedPostStartHook, _)
-            | (EventReason::Killing, Note::FailedPostStartHook) => Some(Self::PostStartFailed),
-            (EventReason::FailedPreStopHook, _) => Some(Self::PreStopFailed),
-            (EventReason::Killing, note) => Some(Self::Killing(note)),
-            _ => None,
-        }
-    }
-}
-
 /// What a status says of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Covered {
@@ -112,6 +91,15 @@ impl Account {
     #[must_use]
     pub fn covers_run(&self, uid: Uid, marks: &Marks, run: &Run) -> Covered {
         match self.pod(uid) {
+            // Its lines were left out, because marks tell the same.
+            Some(pod)
+                if pod.lines.is_empty()
+                    && !pod.is_open
+                    && run.outcome.rests_on_event()
+                    && self.covers_forgotten(marks) == Covered::Yes =>
+            {
+                Covered::Yes
+            }
             Some(pod) => pod.covers(run),
             None => self.covers_forgotten(marks),
         }
@@ -178,9 +166,20 @@ impl Resumed {
 }
 
 impl PodAccount {
-    /// What is said of the run with this name.
+    /// What is said of the run. Who saw less of the pod may have counted its failure under another restart.
     #[must_use]
     pub fn covers(&self, run: &Run) -> Covered {
+        let is_told = |witness: &Witness| {
+            LineAccount::told_of(&self.lines, &run.container, witness.kind, witness.born_at)
+                .is_some_and(|told| witness.number <= told)
+        };
+        if run.witness.as_ref().is_some_and(is_told) {
+            return Covered::Yes;
+        }
+        self.covers_name(run)
+    }
+
+    fn covers_name(&self, run: &Run) -> Covered {
         let counted = self.run(&run.container, run.hook);
         let key = (run.restart, run.attempt);
         match counted {
@@ -231,20 +230,14 @@ impl RunAccount {
 }
 
 impl LineAccount {
-    fn is_of(&self, container: &str, kind: LineKind, event: &EventSeen) -> bool {
-        *self.container == *container
-            && self.kind == kind
-            && born_at(event).is_some_and(|born_at| is_same_birth(born_at, self.born_at))
+    fn is_of(&self, container: &str, kind: LineKind, born_at: Timestamp) -> bool {
+        *self.container == *container && self.kind == kind && is_same_birth(born_at, self.born_at)
     }
 
     /// Adds what earlier lines tell and these do not.
     pub fn add(lines: &mut Vec<Self>, earlier: &[Self]) {
         for line in earlier {
-            let same = |known: &&mut Self| {
-                known.container == line.container
-                    && known.kind == line.kind
-                    && is_same_birth(known.born_at, line.born_at)
-            };
+            let same = |known: &&mut Self| known.is_of(&line.container, line.kind, line.born_at);
             if let Some(known) = lines.iter_mut().find(same) {
                 known.count = known.count.max(line.count);
                 continue;
@@ -271,7 +264,20 @@ impl LineAccount {
     #[must_use]
     pub fn told(lines: &[Self], event: &EventSeen, container: &str) -> Option<u32> {
         let kind = LineKind::of(event.reason, event.note)?;
-        let line = lines.iter().find(|line| line.is_of(container, kind, event));
+        Self::told_of(lines, container, kind, born_at(event)?)
+    }
+
+    /// How many occurrences of the Event born then are counted, if the lines tell of it.
+    #[must_use]
+    pub fn told_of(
+        lines: &[Self],
+        container: &str,
+        kind: LineKind,
+        born_at: Timestamp,
+    ) -> Option<u32> {
+        let line = lines
+            .iter()
+            .find(|line| line.is_of(container, kind, born_at));
         let ahead = || {
             let mut lines = lines.iter();
             lines.find(|line| line.is_ahead() && *line.container == *container && line.kind == kind)
@@ -300,11 +306,7 @@ impl LineAccount {
         else {
             return;
         };
-        let same = |known: &&mut Self| {
-            *known.container == *container
-                && known.kind == kind
-                && is_same_birth(known.born_at, born_at)
-        };
+        let same = |known: &&mut Self| known.is_of(container, kind, born_at);
         match lines.iter_mut().find(same) {
             Some(known) => known.count = known.count.max(count),
             None => lines.push(Self {

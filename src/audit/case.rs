@@ -53,6 +53,8 @@ pub struct Case {
     pub is_unseen: bool,
     /// The newest Events of it, per reason.
     pub marks: Marks,
+    /// Those that came on their own stream, and with it all before them.
+    pub streamed: Marks,
 }
 
 /// Facts of one container of a pod.
@@ -150,6 +152,7 @@ impl Case {
             vanished: false,
             is_unseen: false,
             marks: Marks::default(),
+            streamed: Marks::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::moment::Moment;
-use super::observation::{EventReason, Resource, Uid};
+use super::observation::{EventReason, Note, Resource, Uid};
 use super::words::{
     AttemptReason, Cause, Confidence, ContainerType, Handler, Hook, IncidentType, Outcome, Reason,
     TerminationResult, Trigger,
@@ -70,6 +70,37 @@ pub struct PodRef {
     pub workload: WorkloadRef,
 }
 
+/// Events that are counted as one: each witness of a postStart failure tells of the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LineKind {
+    PostStartFailed,
+    PreStopFailed,
+    Killing(Note),
+}
+
+impl LineKind {
+    #[must_use]
+    pub const fn of(reason: EventReason, note: Note) -> Option<Self> {
+        match (reason, note) {
+            (EventReason::FailedPostStartHook, _)
+            | (EventReason::Killing, Note::FailedPostStartHook) => Some(Self::PostStartFailed),
+            (EventReason::FailedPreStopHook, _) => Some(Self::PreStopFailed),
+            (EventReason::Killing, note) => Some(Self::Killing(note)),
+            _ => None,
+        }
+    }
+}
+
+/// One occurrence of an Event of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Witness {
+    pub kind: LineKind,
+    /// When the first occurrence was, which names the Event.
+    pub born_at: Timestamp,
+    /// From 1.
+    pub number: u32,
+}
+
 /// One delivery that was due of one hook to one container instance, with its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
@@ -99,6 +130,8 @@ pub struct Run {
     /// Part of a postStart failure's cascade, which is not told twice.
     pub cascade: bool,
     pub evidence: Vec<Box<str>>,
+    /// What told of its failure, where an Event did.
+    pub witness: Option<Witness>,
 }
 
 impl Run {
@@ -132,6 +165,7 @@ impl Run {
             grace_seconds: None,
             cascade: false,
             evidence: Vec::new(),
+            witness: None,
         }
     }
 }

@@ -74,7 +74,7 @@ pub struct Judgement {
 #[must_use]
 pub fn judge(case: &Case, world: World<'_>, now: Timestamp) -> Judgement {
     let mut refused = Vec::new();
-    let joined = |container| align::lives(container, &mut refused);
+    let joined = |container| align::lives(container, case.vanished, &mut refused);
     let lives = case.containers.iter().map(joined).collect();
     let mut view = View {
         case,

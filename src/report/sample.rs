@@ -124,6 +124,7 @@ fn overran() -> Run {
         grace_seconds: Some(30),
         cascade: false,
         evidence: vec!["still running when the grace of 30 s ended".into()],
+        witness: None,
     }
 }
 

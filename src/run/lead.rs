@@ -1,15 +1,17 @@
 //! Whether this replica may write, and how it lets go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::Client;
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::error::RunError;
 use super::preflight;
-use crate::audit::observation::{Resource, Stream};
+use crate::audit::observation::{Observation, Resource, Stream};
 use crate::clock::Clock;
 use crate::config::{Cluster, Election, OperateConfig, TakesPart};
 use crate::leader::{ElectionSettings, Elector, Mandate};
@@ -25,10 +27,8 @@ const NAMESPACE_OF_MANIFESTS: &str = "hookaudit-system";
 /// The election, if there is one, as long as it runs.
 pub(super) struct Lead {
     pub(super) mandate: Mandate,
-    /// The Lease as it was found: who led before, or leads now, renewed it last then.
-    pub(super) found: Vec<Seen>,
     release: CancellationToken,
-    candidate: Option<Elector>,
+    candidate: Option<(Lease, Elector)>,
     standing: Option<Standing>,
 }
 
@@ -47,37 +47,54 @@ impl Lead {
     ) -> Result<Self, RunError> {
         let election = &config.election;
         let namespace = namespace(election, &config.cluster, &client).await?;
-        let mut found = Vec::new();
         let (mandate, candidate) = match namespace {
             None => (Mandate::unlimited(), None),
             Some(namespace) => {
                 preflight::check_lease(&client, &namespace, &election.name).await?;
-                found = lease(&client, &namespace, &election.name).await;
                 let settings = ElectionSettings {
                     namespace,
                     name: election.name.clone(),
                     identity: identity.to_owned(),
                     timing: election.timing,
                 };
+                let lease = Lease {
+                    client: client.clone(),
+                    namespace: settings.namespace.clone(),
+                    name: settings.name.clone(),
+                    again_after: settings.timing.retry,
+                };
                 let (mandate, elector) = Elector::new(client, settings, clock.clone());
-                (mandate, Some(elector))
+                (mandate, Some((lease, elector)))
             }
         };
         Ok(Self {
             mandate,
-            found,
             release: CancellationToken::new(),
             candidate,
             standing: None,
         })
     }
 
-    /// Stands for election, and lets the metrics tell who leads.
-    pub(super) fn stand(&mut self, renderer: &Renderer) {
-        if let Some(elector) = self.candidate.take() {
+    /// Names the Lease among what is read before anything settles.
+    pub(super) fn stream(&self) -> Option<Stream> {
+        self.candidate.as_ref().map(|_| LEASES)
+    }
+
+    /// Tells who led before, then stands for election, and lets the metrics tell who leads.
+    pub(super) fn stand(&mut self, renderer: &Renderer, finds: mpsc::Sender<Seen>) {
+        if let Some((lease, elector)) = self.candidate.take() {
             renderer.stand(self.mandate.clone());
+            let release = self.release.clone();
+            let taking_part = async move {
+                // Read before this replica renews it.
+                tokio::select! {
+                    () = release.cancelled() => {}
+                    () = lease.tell(finds) => {}
+                }
+                elector.run(release).await;
+            };
             self.standing = Some(Standing {
-                elector: tokio::spawn(elector.run(self.release.clone())),
+                elector: tokio::spawn(taking_part),
                 renderer: renderer.clone(),
             });
         }
@@ -132,32 +149,61 @@ fn own_namespace(cluster: &Cluster) -> Option<String> {
     (!namespace.is_empty()).then(|| namespace.to_owned())
 }
 
-/// The Lease as an observation like any other. Where it cannot be had nothing is known of who led before.
-async fn lease(client: &Client, namespace: &str, name: &str) -> Vec<Seen> {
-    let json = match source::json(client, Resource::Leases, namespace, name).await {
-        Ok(json) => json,
-        Err(failure) => {
-            tracing::warn!(
-                "the lease {namespace}/{name} cannot be read: {}",
-                failure.label()
-            );
-            None
+/// What of the election is seen like a list of anything else.
+const LEASES: Stream = Stream {
+    resource: Resource::Leases,
+    selector: None,
+};
+
+/// The Lease as it was when this replica came: who led before, or leads now, renewed it last then.
+struct Lease {
+    client: Client,
+    namespace: String,
+    name: String,
+    again_after: Duration,
+}
+
+impl Lease {
+    /// Tells of it, as soon as the API server does.
+    async fn tell(&self, finds: mpsc::Sender<Seen>) {
+        let json = self.read().await;
+        let stream = Arc::new(LEASES);
+        let seen = |change, raw, observation| Seen {
+            stream: Arc::clone(&stream),
+            change,
+            raw,
+            observation,
+        };
+        if let Some(json) = json {
+            let translator = Translator::default();
+            let translation = translator.object(Resource::Leases, Presence::Present, &json);
+            let mut raw = RawValue::from_string(json).ok();
+            for observation in translation.into_observations() {
+                let _ended = finds
+                    .send(seen(Change::Added, raw.take(), observation))
+                    .await;
+            }
         }
-    };
-    let Some(json) = json else {
-        return Vec::new();
-    };
-    let stream = Arc::new(Stream {
-        resource: Resource::Leases,
-        selector: None,
-    });
-    let translation = Translator::default().object(Resource::Leases, Presence::Present, &json);
-    let mut raw = RawValue::from_string(json).ok();
-    let seen = |observation| Seen {
-        stream: Arc::clone(&stream),
-        change: Change::Added,
-        raw: raw.take(),
-        observation,
-    };
-    translation.into_observations().map(seen).collect()
+        let synced = Observation::Synced(LEASES);
+        let _ended = finds.send(seen(Change::Synced, None, synced)).await;
+    }
+
+    /// `None` where nobody led before.
+    async fn read(&self) -> Option<String> {
+        let (namespace, name) = (&self.namespace, &self.name);
+        let mut in_trouble = false;
+        loop {
+            match source::json(&self.client, Resource::Leases, namespace, name).await {
+                Ok(json) => return json,
+                Err(failure) if !std::mem::replace(&mut in_trouble, true) => {
+                    tracing::warn!(
+                        "the lease {namespace}/{name} cannot be read: {}",
+                        failure.label()
+                    );
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(self.again_after).await;
+        }
+    }
 }

@@ -56,15 +56,20 @@ const LOOKUPS_WAITING: usize = 256;
 /// Between two look-ups: a rollout of thousands of pods must not become as many lists at once.
 const LOOKUP_EVERY: Duration = Duration::from_millis(100);
 
+/// What is found beside the streams, by a look-up or by reading the Lease.
+pub(super) fn finds() -> (mpsc::Sender<Seen>, mpsc::Receiver<Seen>) {
+    mpsc::channel(LOOKUPS_WAITING)
+}
+
 /// Starts the task that lists the Events of pods, one after the other.
 pub(super) fn look_ups(
     client: Client,
     raw: RawObjects,
+    found: mpsc::Sender<Seen>,
     tasks: &mut JoinSet<()>,
     cancel: &CancellationToken,
-) -> (mpsc::Sender<Lookup>, mpsc::Receiver<Seen>) {
+) -> mpsc::Sender<Lookup> {
     let (sender, mut asked) = mpsc::channel::<Lookup>(LOOKUPS_WAITING);
-    let (found, answers) = mpsc::channel(LOOKUPS_WAITING);
     let cancel = cancel.clone();
     tasks.spawn(async move {
         let look_up = async {
@@ -87,21 +92,17 @@ pub(super) fn look_ups(
             () = look_up => {}
         }
     });
-    (sender, answers)
+    sender
 }
 
-/// Runs until cancelled, then closes the recording. What was `found` before comes first.
+/// Runs until cancelled, then closes the recording.
 pub(super) async fn run(
     mut auditor: Auditor,
-    found: Vec<Seen>,
     mut seen: mpsc::Receiver<Seen>,
-    mut answers: mpsc::Receiver<Seen>,
+    mut found: mpsc::Receiver<Seen>,
     mut outlets: Outlets,
     cancel: CancellationToken,
 ) -> Result<(), RunError> {
-    for found in found {
-        outlets.hand_in(&mut auditor, found)?;
-    }
     let mut publish_at: Option<Instant> = None;
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     loop {
@@ -123,7 +124,7 @@ pub(super) async fn run(
                 outlets.beat()?;
                 continue;
             }
-            Some(answer) = answers.recv() => outlets.hand_in(&mut auditor, answer)?,
+            Some(find) = found.recv() => outlets.hand_in(&mut auditor, find)?,
             next = seen.recv() => match next {
                 Some(next) => outlets.hand_in(&mut auditor, next)?,
                 None => break,

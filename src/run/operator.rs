@@ -14,7 +14,7 @@ use super::operate::{self, Conclusions, Outlets};
 use super::{all_ended, end, name, seed};
 use crate::admin::{Admin, Health};
 use crate::audit::auditor::{Auditor, Settings};
-use crate::audit::observation::{Resource, Thresholds};
+use crate::audit::observation::{Resource, Stream, Thresholds};
 use crate::audit::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::config::{OperateConfig, ReportScope};
@@ -50,6 +50,8 @@ pub struct Surroundings {
 pub struct Operator {
     surroundings: Surroundings,
     options: Options,
+    /// Whose first lists are awaited.
+    streams: Vec<Stream>,
     thresholds: Thresholds,
     snapshots: watch::Sender<Arc<Snapshot>>,
     health: Arc<Health>,
@@ -78,7 +80,8 @@ impl Operator {
         };
         let (snapshots, latest) = watch::channel(Arc::new(Snapshot::default()));
         let sinks = Sinks::start(config, &surroundings, &lead.mandate, &latest);
-        let streams = source::streams(&options);
+        let mut streams = source::streams(&options);
+        streams.extend(lead.stream());
         let health = Health::new(
             surroundings.clock.now(),
             SILENCE_MAX,
@@ -87,6 +90,7 @@ impl Operator {
         Ok(Self {
             surroundings,
             options,
+            streams,
             thresholds: config.thresholds,
             snapshots,
             health: Arc::new(health),
@@ -120,6 +124,7 @@ impl Operator {
         let Self {
             surroundings,
             options,
+            streams,
             thresholds,
             snapshots,
             health,
@@ -135,16 +140,17 @@ impl Operator {
             cancel,
             ..
         } = surroundings;
-        lead.stand(&sinks.renderer);
+        let (finds, found) = operate::finds();
+        lead.stand(&sinks.renderer, finds.clone());
         let translator = Translator::new(key);
         let (seen, handles) = source::start(&client, &options, &translator, cancel.clone());
-        let (lookups, answers) = operate::look_ups(client, options.raw, &mut tasks, &cancel);
+        let lookups = operate::look_ups(client, options.raw, finds, &mut tasks, &cancel);
         export_health(&sinks.renderer, handles.health());
         let auditor = Auditor::new(Settings {
             thresholds,
             writer: seed(),
             seed: seed(),
-            streams: source::streams(&options),
+            streams,
         });
         let conclusions = Some(Conclusions {
             events: sinks.events,
@@ -158,8 +164,7 @@ impl Operator {
             conclusions,
             clock,
         };
-        let found = std::mem::take(&mut lead.found);
-        let result = operate::run(auditor, found, seen, answers, outlets, cancel.clone()).await;
+        let result = operate::run(auditor, seen, found, outlets, cancel.clone()).await;
         cancel.cancel();
         all_ended(sinks.writers, WRITERS_END_WITHIN).await;
         lead.release().await;

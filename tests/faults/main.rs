@@ -7,4 +7,5 @@ mod election;
 mod node;
 mod random;
 mod replica;
+mod together;
 mod world;

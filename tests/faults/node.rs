@@ -209,7 +209,11 @@ impl Pod {
     }
 
     fn container(&self, restart: u32) -> String {
-        format!("containerd://{:032x}{restart:032x}", self.life.number + 1)
+        format!(
+            "containerd://{:08x}{restart:08x}{:048x}",
+            self.life.number + 1,
+            0
+        )
     }
 
     fn state(&mut self, restart: u32, state: Value, last: Value) {

@@ -9,13 +9,13 @@ use super::kept::Kept;
 use super::rebase::KEPT_SECONDS;
 use super::tally::RunKey;
 use super::{Auditor, Open};
-use crate::audit::account::{self, Account, LineAccount, LineKind, Marks, PodAccount};
+use crate::audit::account::{self, Account, LineAccount, Marks, PodAccount};
 use crate::audit::case::ContainerCase;
 use crate::audit::case::events::EventLine;
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{EventReason, Resource, Stream, Uid};
 use crate::audit::owners::WorkloadId;
-use crate::audit::record::{Gap, GapReason};
+use crate::audit::record::{Gap, GapReason, LineKind, Run, Witness};
 use crate::audit::words::Hook;
 
 /// Pods that are open, and pods of which something is counted (design contract 6).
@@ -83,8 +83,8 @@ impl Auditor {
                 continue;
             };
             if let Some(workload) = open.workload {
-                let marks = open.case.marks.clone();
-                self.raise_marks(workload, uid, &marks);
+                let streamed = open.case.streamed.clone();
+                self.raise_marks(workload, uid, &streamed);
             }
         }
     }
@@ -104,10 +104,11 @@ impl Auditor {
     }
 
     fn pod_account(&self, kept: &Kept, uid: Uid) -> Option<(Timestamp, PodAccount)> {
-        let (since, mut account) = self.counted_account(uid)?;
         // What another process counted is in the tallies as well.
-        if let Some(counted) = kept.others.pod(uid) {
-            account.add(counted);
+        let others = kept.others.pod(uid);
+        let (since, mut account) = self.counted_account(uid, others)?;
+        if let Some(others) = others {
+            account.add(others);
         }
         // Events of it were taken in and wait for its own stream.
         account.is_open |= self.early.is_awaited(&kept.key.0, uid);
@@ -115,7 +116,7 @@ impl Auditor {
         // Events, they say what the lines would.
         let is_covered = self
             .all_seen_of_gone(uid)
-            .is_some_and(|marks| kept.marks.cover_all(marks));
+            .is_some_and(|marks| !marks.is_empty() && kept.marks.cover_all(marks));
         if is_covered && !account.is_open {
             account.lines.clear();
         }
@@ -136,13 +137,17 @@ impl Auditor {
         }
     }
 
-    fn counted_account(&self, uid: Uid) -> Option<(Timestamp, PodAccount)> {
+    fn counted_account(
+        &self,
+        uid: Uid,
+        others: Option<&PodAccount>,
+    ) -> Option<(Timestamp, PodAccount)> {
         let blank = PodAccount {
             pod: uid.digest(),
             ..PodAccount::default()
         };
         if let Some(open) = self.cases.get(&uid) {
-            return Some((open.opened_at, open.account(blank)));
+            return Some((open.opened_at, open.account(blank, others)));
         }
         if let Some(closed) = self.closed.get(uid) {
             let mut account = blank;
@@ -160,23 +165,24 @@ impl Auditor {
 }
 
 impl Open {
-    fn account(&self, mut account: PodAccount) -> PodAccount {
+    fn account(&self, mut account: PodAccount, others: Option<&PodAccount>) -> PodAccount {
         account.is_open = self.termination_pending || !self.pending.is_empty();
         let pending: Vec<RunKey> = self.pending.iter().map(|run| run.key.clone()).collect();
         self.tally.account(&mut account, &pending);
-        account.lines = self.all_lines();
+        account.lines = self.all_lines(others);
         if let Some(resumed) = &self.resumed {
             account.add(&resumed.pod);
         }
         account
     }
 
-    /// How many occurrences of each Event are counted.
-    pub(super) fn all_lines(&self) -> Vec<LineAccount> {
+    /// How many occurrences of each Event are counted, here or by others.
+    pub(super) fn all_lines(&self, others: Option<&PodAccount>) -> Vec<LineAccount> {
+        let others = others.map_or(&[][..], |others| &others.lines);
         let mut lines = Vec::new();
         for container in &self.case.containers {
-            self.lines(container, &mut lines);
-            let failed = self.failed(container, Hook::PostStart);
+            self.lines(container, others, &mut lines);
+            let failed = count(self.failures(container, Hook::PostStart));
             if failed > 0 {
                 let ahead = LineAccount::ahead_of_events(&container.name, failed);
                 LineAccount::add(&mut lines, &[ahead]);
@@ -203,7 +209,12 @@ impl Open {
         })
     }
 
-    fn lines(&self, container: &ContainerCase, lines: &mut Vec<LineAccount>) {
+    fn lines(
+        &self,
+        container: &ContainerCase,
+        others: &[LineAccount],
+        lines: &mut Vec<LineAccount>,
+    ) {
         for line in container.events.lines() {
             let hook = match LineKind::of(line.reason, line.note) {
                 Some(LineKind::PostStartFailed) if container.post_start.is_some() => {
@@ -216,7 +227,7 @@ impl Open {
                 }
                 _ => continue,
             };
-            let counted = self.counted(container, hook, line);
+            let counted = self.counted(container, hook, line, others);
             if counted > 0 {
                 LineAccount::count(lines, &container.name, line, counted);
             }
@@ -224,39 +235,61 @@ impl Open {
     }
 
     /// How many occurrences of an Event are counted.
-    fn counted(&self, container: &ContainerCase, hook: Hook, line: &EventLine) -> u32 {
+    fn counted(
+        &self,
+        container: &ContainerCase,
+        hook: Hook,
+        line: &EventLine,
+        others: &[LineAccount],
+    ) -> u32 {
         match LineKind::of(line.reason, line.note) {
             Some(LineKind::Killing(_)) => self.counted_stops(container, hook, line),
-            _ => self.counted_failures(container, hook, line),
+            _ => self.counted_failures(container, hook, line, others),
         }
     }
 
-    /// As many as runs of this process failed, less those that an earlier kubelet told. That may be more than
-    /// the Event has told of so far: a pod's status is a witness too.
-    fn counted_failures(&self, container: &ContainerCase, hook: Hook, line: &EventLine) -> u32 {
-        let kind = LineKind::of(line.reason, line.note);
-        let mut earlier: Vec<LineAccount> = Vec::new();
-        for other in container.events.lines() {
-            let is_earlier = other
+    /// Those that others counted first, and of the rest as many as runs of this process failed: by the Event, or
+    /// by what the pod's status showed before the Event told of it.
+    fn counted_failures(
+        &self,
+        container: &ContainerCase,
+        hook: Hook,
+        line: &EventLine,
+        others: &[LineAccount],
+    ) -> u32 {
+        let (Some(kind), Some(born_at)) = (LineKind::of(line.reason, line.note), line.born_at)
+        else {
+            return 0;
+        };
+        let told = LineAccount::told_of(others, &container.name, kind, born_at);
+        let told = told.unwrap_or_default().max(line.told);
+        let is_latest = !container.events.lines().iter().any(|other| {
+            let is_later = other
                 .born_at
-                .zip(line.born_at)
-                .is_some_and(|(other, own)| other < own && !account::is_same_birth(other, own));
-            if LineKind::of(other.reason, other.note) == kind && is_earlier {
-                let new = other.count.saturating_sub(other.told);
-                LineAccount::count(&mut earlier, &container.name, other, new);
+                .is_some_and(|other| other > born_at && !account::is_same_birth(other, born_at));
+            LineKind::of(other.reason, other.note) == Some(kind) && is_later
+        });
+        let is_new = |witness: &Option<Witness>| match witness {
+            None => is_latest,
+            Some(witness) => {
+                witness.kind == kind
+                    && account::is_same_birth(witness.born_at, born_at)
+                    && witness.number > told
             }
-        }
-        let earlier: u32 = earlier.iter().map(|line| line.count).sum();
-        let new = self.failed(container, hook).saturating_sub(earlier);
-        line.told.saturating_add(new)
+        };
+        let failed = self.failures(container, hook).map(|run| run.witness);
+        told.saturating_add(count(failed.filter(is_new)))
     }
 
     /// Runs that this process counted as failed.
-    fn failed(&self, container: &ContainerCase, hook: Hook) -> u32 {
-        let failed = self.tally.runs.iter().filter(|((name, of, ..), counted)| {
-            *name == container.name && *of == hook && counted.verdict.outcome.rests_on_event()
-        });
-        u32::try_from(failed.count()).unwrap_or(u32::MAX)
+    fn failures(&self, container: &ContainerCase, hook: Hook) -> impl Iterator<Item = &Run> {
+        let of_hook = self
+            .tally
+            .runs
+            .iter()
+            .filter(move |((name, of, ..), _)| *name == container.name && *of == hook);
+        let verdicts = of_hook.map(|(_, counted)| &counted.verdict);
+        verdicts.filter(|run| run.outcome.rests_on_event())
     }
 
     /// The first ones, up to the last run that is counted. A run before that one that is not settled can
@@ -276,6 +309,10 @@ impl Open {
             .map_or(line.count, |(number, _)| number - 1)
             .max(line.told)
     }
+}
+
+fn count<T>(all: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(all.count()).unwrap_or(u32::MAX)
 }
 
 /// What another process counted of pods of which this one has nothing to say: as long as a third one may

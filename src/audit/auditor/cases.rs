@@ -101,19 +101,22 @@ impl Open {
         event: &EventSeen,
     ) -> Result<Absorbed, Refusal> {
         let absorbed = self.absorb_found(now, event)?;
-        let marks = &mut self.case.marks;
-        marks.raise(event.reason, event.resource_version);
+        let streamed = &mut self.case.streamed;
+        streamed.raise(event.reason, event.resource_version);
         Ok(absorbed)
     }
 
-    /// Takes an Event ahead of its stream, which moves no mark.
+    /// Takes an Event ahead of its stream, which moves no mark of its workload.
     pub(super) fn absorb_found(
         &mut self,
         now: Timestamp,
         event: &EventSeen,
     ) -> Result<Absorbed, Refusal> {
         let resumed = self.resumed.as_deref();
-        self.case.absorb_event(now, event, resumed)
+        let absorbed = self.case.absorb_event(now, event, resumed)?;
+        let marks = &mut self.case.marks;
+        marks.raise(event.reason, event.resource_version);
+        Ok(absorbed)
     }
 
     fn note_pending(&mut self, judgement: &Judgement) {
@@ -186,7 +189,7 @@ impl Auditor {
         open.note_pending(&judgement);
         if self.is_synced() {
             if let Some(workload) = open.workload {
-                self.raise_marks(workload, uid, &open.case.marks);
+                self.raise_marks(workload, uid, &open.case.streamed);
                 self.settle(workload, &pod, &mut open, &judgement);
                 self.set_active(workload, uid, judgement.active.clone());
             }
@@ -212,7 +215,13 @@ impl Auditor {
         open: &mut Open,
         judgement: &Judgement,
     ) {
-        for run in judgement.runs.iter().filter(|run| run.settled) {
+        let settled = || judgement.runs.iter().filter(|run| run.settled);
+        for run in settled() {
+            open.tally.rename(run);
+            self.settle_one(workload, pod, open, run);
+        }
+        // By now the other of two runs that changed places has let go of the Event that tells of it.
+        for run in settled() {
             self.settle_one(workload, pod, open, run);
         }
         let settled = judgement.termination.as_ref();
@@ -251,8 +260,14 @@ impl Auditor {
             (before.outcome, before.reason, before.exit_code)
                 == (run.outcome, run.reason, run.exit_code)
         };
-        let before = match open.tally.runs.get(&key(run)) {
-            Some(counted) if is_same(&counted.verdict) => return,
+        if open.tally.is_told_by_another(run) {
+            return;
+        }
+        let before = match open.tally.runs.get_mut(&key(run)) {
+            Some(counted) if is_same(&counted.verdict) => {
+                counted.verdict.witness = counted.verdict.witness.or(run.witness);
+                return;
+            }
             Some(counted) => Some(counted.verdict.clone()),
             None => match lacking(run, self.covered(workload, pod.uid, open, run)) {
                 None => return,

@@ -10,7 +10,7 @@ use super::{Auditor, Counts, Timer, Transition};
 use crate::audit::account::{Account, Marks};
 use crate::audit::ledger::{Ledger, Readiness};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{PodSeen, Thresholds, Uid};
+use crate::audit::observation::{PodSeen, Resource, Thresholds, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, Incident, PodRef, Run, Termination, WorkloadRef};
 use crate::audit::snapshot::{Active, Basis, Counters, Snapshot, Workload};
@@ -365,6 +365,9 @@ impl Auditor {
         for workload in touched {
             if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
                 kept.add_gap(now, gap.clone());
+                if gap.resource == Resource::Pods {
+                    kept.ledger.gaps_matter();
+                }
                 self.ledgers.dirty.insert(workload);
             }
         }

@@ -68,7 +68,9 @@ impl Auditor {
         let until = seconds_after(self.now, KEPT_SECONDS);
         self.closed.remove(uid);
         self.closed.order.insert((until, uid));
-        let lines = open.all_lines();
+        let kept = self.ledgers.kept.get(&workload);
+        let others = kept.and_then(|kept| kept.others.pod(uid));
+        let lines = open.all_lines(others);
         let closed = ClosedPod {
             workload,
             lines,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::cases::Open;
 use super::{Auditor, OPEN_CASE_SECONDS};
-use crate::audit::account::{LineAccount, born_at};
+use crate::audit::account::{LineAccount, PodAccount, born_at};
 use crate::audit::case::Case;
 use crate::audit::case::instance::Instance;
 use crate::audit::moment::seconds_after;
@@ -68,12 +68,13 @@ impl Auditor {
         };
         self.gaps.record(gap.clone());
         self.not_watched = Some(gap);
+        let mut unseen = self.started_unseen();
+        unseen.extend(self.ended_unseen());
         let all: Vec<WorkloadId> = self.ledgers.kept.keys().copied().collect();
-        let started = self.started_unseen();
         for workload in all {
             self.tell_gap(workload);
             if let Some(kept) = self.ledgers.kept.get_mut(&workload)
-                && started.contains(&workload)
+                && unseen.contains(&workload)
             {
                 kept.ledger.gaps_matter();
             }
@@ -100,6 +101,16 @@ impl Auditor {
         self.cases.values().filter_map(started).collect()
     }
 
+    /// Workloads of which a pod was there that is not any more: how it ended was not seen.
+    fn ended_unseen(&self) -> Vec<WorkloadId> {
+        let here: BTreeSet<u64> = self.roster.uids().map(Uid::digest).collect();
+        let ended = |pod: &PodAccount| pod.termination.is_none() && !here.contains(&pod.pod);
+        let kept = self.ledgers.kept.iter();
+        kept.filter(|(_, kept)| kept.account.pods.iter().any(ended))
+            .map(|(workload, _)| *workload)
+            .collect()
+    }
+
     /// Tells a workload of the time before this process watched, as far as its status does not cover it.
     fn tell_gap(&mut self, workload: WorkloadId) {
         let now = self.now;
@@ -119,6 +130,23 @@ impl Auditor {
             kept.ledger.gaps_matter();
         }
         self.ledgers.dirty.insert(workload);
+    }
+
+    /// Tells a workload of the time in which a pod of it that Events tell of was not seen.
+    fn tell_gaps_since(&mut self, workload: WorkloadId, events: &[EventSeen]) {
+        let now = self.now;
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        kept.ledger.gaps_matter();
+        let born = events.iter().filter_map(born_at).min();
+        let relisted = |gap: &Gap| {
+            (gap.resource, gap.reason) == (Resource::Pods, GapReason::Relisted)
+                && born.is_some_and(|born| gap.to >= born)
+        };
+        for gap in self.gaps.list().into_iter().filter(relisted) {
+            kept.add_gap(now, gap);
+        }
     }
 
     /// The workload of this namespace whose status lists the pod.
@@ -188,9 +216,7 @@ impl Auditor {
             return rest;
         };
         self.tell_gap(workload);
-        if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
-            kept.ledger.gaps_matter();
-        }
+        self.tell_gaps_since(workload, &telling);
         let case = self.unseen_case(workload, uid, &name, &telling);
         if !case.has_hooks() {
             rest.extend(telling);

@@ -77,6 +77,33 @@ impl Tally {
         runs.chain(termination).max().unwrap_or_default()
     }
 
+    /// The name of another run that was counted as the failure that this one's Event tells of.
+    fn other(&self, run: &Run) -> Option<RunKey> {
+        let witness = run.witness?;
+        let of_same = |(name, counted): &(&RunKey, &Counted<Run>)| {
+            let (container, hook, ..) = name;
+            **name != key(run)
+                && (&**container, *hook) == (&*run.container, run.hook)
+                && counted.verdict.witness == Some(witness)
+        };
+        self.runs.iter().find(of_same).map(|(name, _)| name.clone())
+    }
+
+    pub(super) fn is_told_by_another(&self, run: &Run) -> bool {
+        self.other(run).is_some()
+    }
+
+    /// A later Event may show that a failure was of another instance, or of another delivery to it, than it
+    /// seemed to be: it is counted already.
+    pub(super) fn rename(&mut self, run: &Run) {
+        if self.runs.contains_key(&key(run)) {
+            return;
+        }
+        if let Some(counted) = self.other(run).and_then(|other| self.runs.remove(&other)) {
+            self.runs.insert(key(run), counted);
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.runs.is_empty() && self.termination.is_none()
     }

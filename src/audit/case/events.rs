@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::audit::account::born_at;
 use crate::audit::moment::Moment;
 use crate::audit::observation::{EventReason, EventSeen, Note};
+use crate::audit::record::{LineKind, Witness};
 
 /// Occurrences that one change of an Event's count can add. A kubelet tells 25 of one pod at once, then one
 /// in 300 s (client-go tools/record/events_cache.go): a jump of more is not its own.
@@ -114,8 +115,21 @@ impl EventLine {
 pub struct Occurrence<'a> {
     pub at: Moment,
     pub line: &'a EventLine,
+    /// Among all of its line, from 1.
+    pub number: u32,
     /// It was counted before this case was opened.
     pub is_told: bool,
+}
+
+impl Occurrence<'_> {
+    #[must_use]
+    pub fn witness(&self) -> Option<Witness> {
+        Some(Witness {
+            kind: LineKind::of(self.line.reason, self.line.note)?,
+            born_at: self.line.born_at?,
+            number: self.number,
+        })
+    }
 }
 
 impl PartialEq for EventLine {
@@ -193,6 +207,7 @@ impl EventLines {
                 let occurrence = |(number, at)| Occurrence {
                     at,
                     line,
+                    number,
                     is_told: number <= line.told,
                 };
                 line.numbered().map(occurrence)

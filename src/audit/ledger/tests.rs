@@ -104,6 +104,7 @@ fn run(hook: Hook, outcome: Outcome, started_second: i64) -> Run {
         grace_seconds: Some(30),
         cascade: false,
         evidence: vec!["FailedPreStopHook 2s after Killing".into()],
+        witness: None,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::audit::case::instance::Instance;
 use crate::audit::case::{ContainerCase, Shown};
 use crate::audit::moment::Moment;
 use crate::audit::observation::{EventReason, Note};
+use crate::audit::record::Witness;
 use crate::audit::words::{Handler, Hook};
 
 /// No more than occurrences are kept of an Event.
@@ -25,6 +26,8 @@ pub struct Life {
     pub started_event: Option<Moment>,
     /// `FailedPostStartHook`.
     pub post_start_failure: Option<Moment>,
+    /// Either of the two Events that tell of it.
+    pub post_start_witness: Option<Witness>,
     /// `Killing`, earliest first: more than one where a stop was begun again.
     pub kills: Vec<Kill>,
     /// Deliveries of its preStop that were counted before and are not among `kills`.
@@ -41,7 +44,23 @@ pub struct Kill {
     /// The Event object that told it.
     pub event: Option<Box<str>>,
     /// `FailedPreStopHook` of this delivery.
-    pub failure: Option<Moment>,
+    pub failure: Option<Failure>,
+}
+
+/// When a hook failed, and what told so.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure {
+    pub at: Moment,
+    pub witness: Option<Witness>,
+}
+
+impl Failure {
+    fn of(occurrence: &Occurrence<'_>) -> Self {
+        Self {
+            at: occurrence.at,
+            witness: occurrence.witness(),
+        }
+    }
 }
 
 impl Life {
@@ -50,6 +69,7 @@ impl Life {
             instance,
             started_event: None,
             post_start_failure: None,
+            post_start_witness: None,
             kills: Vec::new(),
             told_attempts: 0,
             is_unseen: false,
@@ -125,9 +145,13 @@ fn unfit(
 }
 
 /// Joins the instances of a container with its Events, ascending by restart. What no instance can be told by
-/// is refused.
+/// is refused. Of a pod that vanished between two lists the latest instances may never have been shown.
 #[must_use]
-pub fn lives(container: &ContainerCase, refused: &mut Vec<EventReason>) -> Vec<Life> {
+pub fn lives(
+    container: &ContainerCase,
+    vanished: bool,
+    refused: &mut Vec<EventReason>,
+) -> Vec<Life> {
     let mut lives: Vec<Life> = container
         .instances
         .all
@@ -149,17 +173,29 @@ pub fn lives(container: &ContainerCase, refused: &mut Vec<EventReason>) -> Vec<L
         failures.len(),
     );
     add_unseen(container, &mut lives, restart(told_pre_stop), kills.len());
+    if vanished {
+        let told = restart(told_post_start);
+        add_failed_unshown(&mut lives, told, &[&failures, &kills]);
+    }
     let placed = places(&mut lives, &failures, restart(told_post_start));
     refused.extend(unfit(&lives, &failures, &placed));
     for (place, failure) in placed {
-        lives[place].post_start_failure.get_or_insert(failure.at);
+        let life = &mut lives[place];
+        if life.post_start_failure.is_none() {
+            life.post_start_failure = Some(failure.at);
+            life.post_start_witness = failure.witness();
+        }
     }
     let placed = places(&mut lives, &kills, restart(told_pre_stop));
     refused.extend(unfit(&lives, &kills, &placed));
     for (place, kill) in placed {
         let (note, event) = (kill.line.note, Some(kill.line.name.clone()));
-        lives[place].told_attempts += u32::from(kill.is_told);
-        lives[place].kills.push(Kill {
+        let life = &mut lives[place];
+        if tells_of_post_start(&kill) {
+            life.post_start_witness = life.post_start_witness.or_else(|| kill.witness());
+        }
+        life.told_attempts += u32::from(kill.is_told);
+        life.kills.push(Kill {
             at: kill.at,
             note,
             event,
@@ -223,6 +259,30 @@ fn add_unseen(
         if !lives.get(place).is_some_and(is_known) {
             lives.insert(place, Life::unseen(restart));
         }
+    }
+}
+
+/// A postStart runs once in an instance: as many as failed, and no status shows, came after the last one shown.
+fn add_failed_unshown(
+    lives: &mut Vec<Life>,
+    counted: Option<u32>,
+    witnesses: &[&[Occurrence<'_>]],
+) {
+    let failed = |witnesses: &&[Occurrence<'_>]| {
+        let of_post_start = witnesses
+            .iter()
+            .filter(|occurrence| tells_of_post_start(occurrence) && !occurrence.is_told);
+        of_post_start.count()
+    };
+    let failed = witnesses.iter().map(failed).max().unwrap_or_default();
+    let is_new = |life: &&Life| counted.is_none_or(|told| life.instance.restart > told);
+    let can_have_failed = lives
+        .iter()
+        .filter(is_new)
+        .filter(|life| !life.has_passed_post_start());
+    for _ in can_have_failed.count()..failed {
+        let last = lives.last().map(|last| last.instance.restart).max(counted);
+        lives.push(Life::unseen(last.map_or(0, |last| last.saturating_add(1))));
     }
 }
 
@@ -342,13 +402,13 @@ fn place_pre_stop_failures(
             may_outlive || !is_long_over(lives, place, at)
         });
         if let Some((life, kill)) = own {
-            lives[life].kills[kill].failure = Some(at);
+            lives[life].kills[kill].failure = Some(Failure::of(failure));
         } else if !any_begun(lives, at) || is_of_another(lives, failure) {
             lost_stop(lives, failure, counted);
         } else if container.shown == Shown::Terminated
             && let Some((life, kill)) = free_kill(lives, at, |_| true)
         {
-            lives[life].kills[kill].failure = Some(at);
+            lives[life].kills[kill].failure = Some(Failure::of(failure));
         } else if container.told.iter().any(Option::is_some) {
             // Its stop was counted as that of a postStart that failed.
             lost_stop(lives, failure, counted);
@@ -363,7 +423,7 @@ fn lost_stop(lives: &mut Vec<Life>, failure: &Occurrence<'_>, counted: Option<u3
             at: failure.at,
             note: Note::StoppingContainer,
             event: None,
-            failure: Some(failure.at),
+            failure: Some(Failure::of(failure)),
         });
     }
 }

@@ -81,6 +81,7 @@ impl Question<'_> {
         let mut run = self.run(Outcome::Failed, Some(Confidence::Confirmed));
         run.reason = Some(reason);
         run.exit_code = exit_code;
+        run.witness = self.life.post_start_witness;
         run.settled = instance.post_start_error
             || instance.has_ended()
             || self.view.lives_after(self.container, self.life)

@@ -97,7 +97,8 @@ impl Delivery<'_> {
             run.evidence
                 .push("the container had ended before the stop began".into());
         } else if let Some(failure) = self.kill.failure {
-            self.failed(grace, failure, run);
+            run.witness = failure.witness;
+            self.failed(grace, failure.at, run);
         } else if self.view.case.is_unseen {
             self.open_or_unknown(true, run);
         } else if let Some(next) = self.life.kills.get(self.attempt + 1) {

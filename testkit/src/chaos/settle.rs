@@ -125,10 +125,8 @@ fn problems(
                 .unwrap_or_default()
                 == 0
         {
-            problems.push(format!(
-                "{}/{} misses something, and tells no gap",
-                place.0, place.1
-            ));
+            let words = found.words_at.get(&place).map_or("", String::as_str);
+            problems.push(format!("something is missing, and no gap tells: {words}"));
         }
         if expired == 0 {
             continue;

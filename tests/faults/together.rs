@@ -1,0 +1,67 @@
+//! Faults that came together in random schedules and did harm that none of them does alone.
+
+use std::time::Duration;
+
+use hookaudit_testkit::api_server::Faults;
+
+use crate::node::{Life, Workload};
+use crate::world::World;
+
+fn life(workload: Workload, begins_seconds: f64, lives_seconds: f64, failures: u32) -> Life {
+    Life {
+        workload,
+        number: 0,
+        begins_seconds,
+        lives_seconds,
+        failures,
+    }
+}
+
+fn with(life: Life) -> World {
+    let mut world = World::with_operator();
+    world.live([life]);
+    world
+}
+
+fn rest(mut world: World) {
+    world.run(30);
+    world.rest();
+    world.assert_true();
+}
+
+#[test]
+fn a_pod_fails_twice_and_vanishes_while_lines_come_late_and_are_cut() {
+    let mut world = with(life(Workload::Starter, 121.99, 3.0, 2));
+    world.run(91);
+    world
+        .server
+        .disturb(|faults| faults.lateness = Some(Duration::from_secs(5)));
+    world.run(36);
+    world.server.disturb(|faults| faults.cut_lines = true);
+    world.run(15);
+    world.server.compact();
+    rest(world);
+}
+
+#[test]
+fn who_led_before_is_asked_when_the_api_server_fails() {
+    let mut world = with(life(Workload::Starter, 62.8, 3.0, 0));
+    world.run(1);
+    world.disturb("a", |faults| faults.errors = true);
+    world.run(36);
+    world.kill_and_start("a", 3);
+    world.run(61);
+    rest(world);
+}
+
+#[test]
+fn what_a_look_up_told_is_counted_once_after_a_kill() {
+    let mut world = with(life(Workload::Stopper, 0.0, 56.23, 1));
+    world.run(24);
+    world.server.disturb(|faults| faults.silent_watches = true);
+    world.run(25);
+    world.server.disturb(|faults| *faults = Faults::default());
+    world.run(84);
+    world.kill_and_start("a", 31);
+    rest(world);
+}
