@@ -91,18 +91,18 @@ impl Account {
     #[must_use]
     pub fn covers_run(&self, uid: Uid, marks: &Marks, run: &Run) -> Covered {
         match self.pod(uid) {
-            // Its lines were left out, because marks tell the same.
-            Some(pod)
-                if pod.lines.is_empty()
-                    && !pod.is_open
-                    && run.outcome.rests_on_event()
-                    && self.covers_forgotten(marks) == Covered::Yes =>
-            {
-                Covered::Yes
-            }
+            Some(_) if run.outcome.rests_on_event() && self.counts_all(uid, marks) => Covered::Yes,
             Some(pod) => pod.covers(run),
             None => self.covers_forgotten(marks),
         }
+    }
+
+    /// Whether all Events of a pod are counted, of which `marks` are the newest: its lines are left out then.
+    #[must_use]
+    pub fn counts_all(&self, uid: Uid, marks: &Marks) -> bool {
+        let pod = self.pod(uid);
+        pod.is_none_or(|pod| pod.lines.is_empty() && !pod.is_open)
+            && self.covers_forgotten(marks) == Covered::Yes
     }
 
     /// What is said of the termination of this pod.

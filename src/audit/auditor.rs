@@ -31,7 +31,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::account::LineAccount;
 use super::gap::Gaps;
 use super::moment::{seconds, seconds_after};
 use super::nodes::Nodes;
@@ -45,6 +44,7 @@ use super::snapshot::{Snapshot, Workload};
 use super::verdict::SETTLE_SECONDS;
 use cases::Open;
 use early::EarlyEvents;
+use events::CountedGone;
 use ledgers::Ledgers;
 use pods::Resting;
 use rebase::Closed;
@@ -110,8 +110,7 @@ pub struct Auditor {
     cases: BTreeMap<Uid, Open>,
     resting: BTreeMap<Uid, Resting>,
     closed: Closed,
-    /// Counted Events of pods that are gone, as they were listed.
-    counted_gone: BTreeMap<Uid, Vec<LineAccount>>,
+    counted_gone: BTreeMap<Uid, CountedGone>,
     /// Streams of Events that are listed again.
     relisting: BTreeSet<Stream>,
     /// Pods whose newest Events no mark tells of yet.

@@ -18,8 +18,8 @@ fn seed() -> u64 {
     given.ok().and_then(|seed| seed.parse().ok()).unwrap_or(2)
 }
 
-/// A pod, what happens when, and how far each stream is behind.
-type Play = (PodPlan, &'static [(u32, Kind)], [u32; 4]);
+/// Pods, what happens when, and how far each stream is behind.
+type Play = (Vec<PodPlan>, &'static [(u32, Kind)], [u32; 4]);
 
 const DURATION_SECONDS: u32 = 400;
 /// For everything to settle, to be written and to be seen.
@@ -96,9 +96,9 @@ fn a_failure_is_the_same_under_another_restart() {
             deleted_after,
             pre_stop: PreStop::Fails,
         };
-    let plays: [Play; 5] = [
+    let plays: [Play; 7] = [
         (
-            pod(32, (3, false), 0, 16, Some(3)),
+            vec![pod(32, (3, false), 0, 16, Some(3))],
             &[
                 (63, Kind::Restart { after: 36 }),
                 (63, Kind::Follow),
@@ -107,12 +107,12 @@ fn a_failure_is_the_same_under_another_restart() {
             [0, 0, 0, 0],
         ),
         (
-            pod(88, (5, true), 0, 20, None),
+            vec![pod(88, (5, true), 0, 20, None)],
             &[(164, Kind::Restart { after: 0 })],
             [0, 0, 0, 3],
         ),
         (
-            pod(40, (4, false), 0, 21, Some(1)),
+            vec![pod(40, (4, false), 0, 21, Some(1))],
             &[
                 (2, Kind::Follow),
                 (47, Kind::Takeover),
@@ -121,7 +121,7 @@ fn a_failure_is_the_same_under_another_restart() {
             [0, 0, 4, 0],
         ),
         (
-            pod(5, (5, false), 2, 21, Some(1)),
+            vec![pod(5, (5, false), 2, 21, Some(1))],
             &[
                 (1, Kind::Follow),
                 (35, Kind::Takeover),
@@ -130,7 +130,7 @@ fn a_failure_is_the_same_under_another_restart() {
             [0, 0, 3, 0],
         ),
         (
-            pod(132, (0, false), 3, 10, None),
+            vec![pod(132, (0, false), 3, 10, None)],
             &[
                 (1, Kind::Follow),
                 (152, Kind::Takeover),
@@ -138,11 +138,31 @@ fn a_failure_is_the_same_under_another_restart() {
             ],
             [0, 0, 5, 0],
         ),
+        (
+            vec![pod(5, (4, false), 0, 8, Some(1))],
+            &[
+                (44, Kind::Restart { after: 13 }),
+                (59, Kind::Restart { after: 0 }),
+            ],
+            [0, 0, 3, 0],
+        ),
+        (
+            vec![
+                pod(5, (0, false), 0, 3, None),
+                pod(102, (2, true), 0, 15, Some(1)),
+            ],
+            &[
+                (9, Kind::Follow),
+                (149, Kind::Takeover),
+                (152, Kind::Restart { after: 0 }),
+            ],
+            [0, 0, 5, 0],
+        ),
     ];
-    for (pod, disturbances, lags) in plays {
+    for (pods, disturbances, lags) in plays {
         let disturbance = |&(at, kind): &(u32, Kind)| Disturbance { at, kind };
         let disturbances: Vec<Disturbance> = disturbances.iter().map(disturbance).collect();
-        let world = play(&[pod], &disturbances, lags);
+        let world = play(&pods, &disturbances, lags);
         for (workload, truth) in world.truth() {
             let counted = world.counted(&workload);
             let failures = |tallies: &Tallies| tallies.failed + tallies.overran;

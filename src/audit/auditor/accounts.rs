@@ -178,18 +178,30 @@ impl Open {
 
     /// How many occurrences of each Event are counted, here or by others.
     pub(super) fn all_lines(&self, others: Option<&PodAccount>) -> Vec<LineAccount> {
-        let others = others.map_or(&[][..], |others| &others.lines);
+        let mut told = self.told_lines.clone();
+        LineAccount::add(&mut told, others.map_or(&[], |others| &others.lines));
         let mut lines = Vec::new();
         for container in &self.case.containers {
-            self.lines(container, others, &mut lines);
+            self.lines(container, &told, &mut lines);
             let failed = count(self.failures(container, Hook::PostStart));
             if failed > 0 {
                 let ahead = LineAccount::ahead_of_events(&container.name, failed);
                 LineAccount::add(&mut lines, &[ahead]);
             }
         }
-        LineAccount::add(&mut lines, &self.told_lines);
+        LineAccount::add(&mut lines, &told);
         lines
+    }
+
+    /// All Events of it that were taken in are counted in the tallies of another process.
+    pub(super) fn all_is_told(&mut self) {
+        for container in &self.case.containers {
+            for line in container.events.lines() {
+                let mut told = Vec::new();
+                LineAccount::count(&mut told, &container.name, line, line.count);
+                LineAccount::add(&mut self.told_lines, &told);
+            }
+        }
     }
 
     /// A postStart failure was counted by one of its two Events, and the watch of the other is behind.

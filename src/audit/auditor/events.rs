@@ -3,7 +3,7 @@
 use super::accounts::is_listed_again;
 use super::early::Kept;
 use super::{Auditor, Timer, pod_uid};
-use crate::audit::account::{LineAccount, Resumed};
+use crate::audit::account::{LineAccount, Marks, Resumed};
 use crate::audit::case::events::Absorbed;
 use crate::audit::case::{AHEAD_SECONDS, Refusal};
 use crate::audit::moment::seconds_after;
@@ -23,6 +23,13 @@ const NODE_EVENTS_NAMESPACE: &str = "default";
 
 /// Pods that are gone, of which counted Events were listed.
 const COUNTED_GONE_MAX: usize = 10_000;
+
+/// Counted Events of a pod that is gone, as they were listed.
+#[derive(Debug, Default)]
+pub(super) struct CountedGone {
+    pub(super) lines: Vec<LineAccount>,
+    pub(super) marks: Marks,
+}
 
 impl Auditor {
     pub(super) fn event(&mut self, event: EventSeen) {
@@ -185,7 +192,9 @@ impl Auditor {
             return self.count_event(event, "forgotten");
         }
         if let Some(line) = LineAccount::of(event, container) {
-            LineAccount::add(self.counted_gone.entry(uid).or_default(), &[line]);
+            let counted = self.counted_gone.entry(uid).or_default();
+            LineAccount::add(&mut counted.lines, &[line]);
+            counted.marks.raise(event.reason, event.resource_version);
         }
     }
 

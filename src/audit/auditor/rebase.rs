@@ -167,6 +167,13 @@ impl Auditor {
         }
         if !is_own {
             kept.others = Arc::clone(&account);
+            for uid in &kept.pods_listed {
+                if let Some(open) = self.cases.get_mut(uid)
+                    && account.counts_all(*uid, &open.case.marks)
+                {
+                    open.all_is_told();
+                }
+            }
         }
         kept.account = account;
         self.ledgers.dirty.insert(workload);

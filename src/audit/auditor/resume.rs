@@ -228,7 +228,10 @@ impl Auditor {
         open.resume(resumed);
         open.go_on(self.closed.remove(uid));
         let counted = self.counted_gone.remove(&uid).unwrap_or_default();
-        LineAccount::add(&mut open.told_lines, &counted);
+        LineAccount::add(&mut open.told_lines, &counted.lines);
+        for marks in [&mut open.case.marks, &mut open.case.streamed] {
+            marks.raise_to(&counted.marks, |_| false);
+        }
         for event in telling {
             let absorbed = open.absorb_event(self.now, &event);
             self.count_absorbed(&event, absorbed);
