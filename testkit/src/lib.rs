@@ -6,3 +6,4 @@ pub mod chaos;
 pub mod cluster;
 pub mod operator;
 pub mod truth;
+pub mod wait;

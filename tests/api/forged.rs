@@ -6,9 +6,10 @@ use std::time::Duration;
 use hookaudit_testkit::cluster::{Cluster, Namespace};
 use hookaudit_testkit::cluster_or_skip;
 use hookaudit_testkit::operator::Operator;
+use hookaudit_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
-use crate::{PROGRAM, install, target, wait_for};
+use crate::{PROGRAM, install, target};
 
 /// A reason that no other test here uses.
 const REASON: &str = "ExceededGracePeriod";

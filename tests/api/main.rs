@@ -7,11 +7,12 @@ mod secrets;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hookaudit_testkit::cluster::{Cluster, Level, Namespace};
 use hookaudit_testkit::cluster_or_skip;
 use hookaudit_testkit::operator::Operator;
+use hookaudit_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hookaudit");
@@ -245,15 +246,4 @@ fn event(namespace: &Namespace<'_>, uid: &str, reason: &str, message: &str, at: 
         "reportingComponent": "kubelet", "reportingInstance": "node-1",
     });
     namespace.apply(&event.to_string()).unwrap();
-}
-
-fn wait_for(seconds: u64, is_so: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(seconds);
-    while !is_so() {
-        assert!(
-            Instant::now() < until,
-            "it did not come to be within {seconds} s"
-        );
-        std::thread::sleep(Duration::from_millis(250));
-    }
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use hookaudit_testkit::cluster::{Cluster, Namespace};
 use hookaudit_testkit::cluster_or_skip;
 use hookaudit_testkit::operator::Operator;
+use hookaudit_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
-use crate::{PROGRAM, install, seconds_after, target, wait_for};
+use crate::{PROGRAM, install, seconds_after, target};
 
 /// Begins every secret; the place follows, so that a leak names where it came from.
 const SECRET: &str = "s3cret-of-";

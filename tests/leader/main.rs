@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use hookaudit_testkit::cluster::Cluster;
 use hookaudit_testkit::cluster_or_skip;
+use hookaudit_testkit::wait::wait_for;
 use jiff::Timestamp;
 use proxy::Proxy;
 use replica::{PROGRAM, Stage, end};
@@ -176,16 +177,5 @@ fn an_election_without_its_namespace_is_refused_with_the_ways_out() {
         "--leader-elect=false",
     ] {
         assert!(words.contains(part), "{part} is not in {words}");
-    }
-}
-
-fn wait_for(seconds: u64, is_so: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(seconds);
-    while !is_so() {
-        assert!(
-            Instant::now() < until,
-            "it did not come to be within {seconds} s"
-        );
-        std::thread::sleep(Duration::from_millis(100));
     }
 }

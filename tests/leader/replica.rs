@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use hookaudit_testkit::cluster::{Cluster, Namespace};
 use hookaudit_testkit::operator::Operator;
+use hookaudit_testkit::wait::wait_for;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-
-use crate::wait_for;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_hookaudit");
 pub(crate) const NAMESPACE: &str = "hookaudit-system";

@@ -165,20 +165,28 @@ impl Auditor {
             // What the process before took in is in these tallies, or open in its account.
             kept.marks.raise_to(&account.marks, |_| false);
         }
-        if !is_own {
-            kept.others = Arc::clone(&account);
-            for uid in &kept.pods_listed {
-                if let Some(open) = self.cases.get_mut(uid)
-                    && account.counts_all(*uid, &open.case.marks)
-                {
-                    open.all_is_told();
-                }
-            }
-        }
         kept.account = account;
+        if !is_own {
+            self.note_others(workload);
+        }
         self.ledgers.dirty.insert(workload);
         self.let_go(workload, is_own);
         self.rearm_ledger(workload);
+    }
+
+    /// What another process counted is not counted here.
+    fn note_others(&mut self, workload: WorkloadId) {
+        let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+            return;
+        };
+        kept.others = Arc::clone(&kept.account);
+        for uid in &kept.pods_listed {
+            if let Some(open) = self.cases.get_mut(uid)
+                && kept.others.counts_all(*uid, &open.case.marks)
+            {
+                open.all_is_told();
+            }
+        }
     }
 
     /// What a status lacks of what was counted here.

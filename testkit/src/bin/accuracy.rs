@@ -1,7 +1,4 @@
 //! Plays the scenarios of the accuracy suite, compares the operator's verdicts with the truth, and writes the table.
-//!
-//! `accuracy HOOKAUDIT [--out DIR] [--settle SECONDS] [--keep DIR] [--table FILE] [--again | --kept] [NAME...]`; a NAME is a phase or a part of a
-//! scenario's name. With `--again` nothing is played: what an earlier run left in DIR is judged anew. With `--kept` only what `--keep` names is.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,6 +9,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use clap::Parser;
 use hookaudit_testkit::accuracy::keep::{SETTLE_SECONDS, Whole};
 use hookaudit_testkit::accuracy::play::{dir_of, outcomes, play};
 use hookaudit_testkit::accuracy::run::Played;
@@ -20,19 +18,35 @@ use hookaudit_testkit::accuracy::scenarios;
 use hookaudit_testkit::accuracy::table::{Row, document};
 use hookaudit_testkit::truth::{Figures, Grade, Interval, Truth, Witnesses, build, grade};
 
+/// Plays the scenarios of the accuracy suite, compares verdicts with the truth, and writes the table
+#[derive(Parser)]
 struct Options {
+    /// The program
     hookaudit: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "target/accuracy")]
     out: PathBuf,
+    /// Where recordings are kept as tests
+    #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// The document that is written
+    #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
-    settle: Duration,
+    /// Seconds until everything is settled
+    #[arg(long, value_name = "SECONDS", default_value_t = SETTLE_SECONDS.unsigned_abs())]
+    settle: u64,
+    /// Play nothing, and judge anew what an earlier run left
+    #[arg(long, conflicts_with = "kept")]
     again: bool,
+    /// Play nothing, and judge what was kept
+    #[arg(long)]
     kept: bool,
+    /// Phases, or parts of scenarios' names; all of them without
     names: Vec<String>,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    let options = options()?;
+    let mut options = Options::parse();
+    options.out = std::path::absolute(&options.out)?;
     let mut chosen = scenarios::all();
     chosen.retain(|scenario| is_chosen(scenario, &options.names));
     chosen.sort_by_key(|scenario| scenario.phase);
@@ -43,7 +57,7 @@ fn main() -> anyhow::Result<ExitCode> {
             &chosen,
             &options.hookaudit,
             &options.out,
-            options.settle,
+            Duration::from_secs(options.settle),
             tell,
         );
         spent = Some(runtime.block_on(play)?);
@@ -71,42 +85,6 @@ fn main() -> anyhow::Result<ExitCode> {
     let is_good =
         failures.is_empty() && figures.confirmed_and_wrong == 0 && figures.right_share() >= 0.98;
     Ok(ExitCode::from(u8::from(!is_good)))
-}
-
-fn options() -> anyhow::Result<Options> {
-    let mut words = std::env::args().skip(1);
-    let mut options = Options {
-        hookaudit: words
-            .next()
-            .context("the first argument is the hookaudit program")?
-            .into(),
-        out: "target/accuracy".into(),
-        keep: None,
-        table: None,
-        settle: Duration::from_secs(SETTLE_SECONDS.unsigned_abs()),
-        again: false,
-        kept: false,
-        names: Vec::new(),
-    };
-    while let Some(word) = words.next() {
-        let mut value = || {
-            words
-                .next()
-                .with_context(|| format!("{word} needs a value"))
-        };
-        match word.as_str() {
-            "--out" => options.out = value()?.into(),
-            "--keep" => options.keep = Some(value()?.into()),
-            "--table" => options.table = Some(value()?.into()),
-            "--again" => options.again = true,
-            "--kept" => options.kept = true,
-            "--settle" => options.settle = Duration::from_secs(value()?.parse()?),
-            flag if flag.starts_with('-') => bail!("unknown: {flag}"),
-            _ => options.names.push(word),
-        }
-    }
-    options.out = std::path::absolute(&options.out)?;
-    Ok(options)
 }
 
 fn is_chosen(scenario: &Scenario, names: &[String]) -> bool {

@@ -1,7 +1,4 @@
 //! Tries faults on the operator, compares its tallies with what happened, and writes the table.
-//!
-//! `chaos HOOKAUDIT [--short] [--record] [--rounds NUMBER] [--at-once NUMBER] [--flag FLAG]... [--out DIR] [--table FILE] [NAME...]`; a NAME is a part of a fault's name,
-//! a FLAG one more for the operator.
 
 use std::fs;
 use std::io::{Write, stderr, stdout};
@@ -9,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use clap::Parser;
 use hookaudit_testkit::chaos::fault::Fault;
 use hookaudit_testkit::chaos::faults;
 use hookaudit_testkit::chaos::play::{Options, Places, play};
@@ -16,21 +14,55 @@ use hookaudit_testkit::chaos::table::{Row, document, table};
 use hookaudit_testkit::cluster::{Unavailable, skipped};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Each has a cluster of its own.
-const AT_ONCE: usize = 2;
-
+/// Tries faults on the operator, compares its tallies with what happened, and writes the table
+#[derive(Parser)]
 struct Arguments {
-    options: Options,
+    /// The program
+    hookaudit: PathBuf,
+    /// Fewer rounds, and failures alone
+    #[arg(long)]
+    short: bool,
+    /// Keep what the operator is given
+    #[arg(long)]
+    record: bool,
+    /// Rounds of each fault, other than it says
+    #[arg(long, value_name = "NUMBER")]
+    rounds: Option<u32>,
+    /// Faults at a time, each with a cluster of its own
+    #[arg(long, value_name = "NUMBER", default_value_t = 2)]
     at_once: usize,
+    /// One more flag of the operator, as often as needed
+    #[arg(long = "flag", value_name = "FLAG", allow_hyphen_values = true)]
+    flags: Vec<String>,
+    /// What a loss is looked for in
+    #[arg(long, value_name = "DIR", default_value = "target/chaos")]
+    out: PathBuf,
+    /// The document whose table is written
+    #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
+    /// Parts of faults' names; all of them without
     names: Vec<String>,
 }
 
+impl Arguments {
+    fn options(&self) -> anyhow::Result<Options> {
+        Ok(Options {
+            program: std::path::absolute(&self.hookaudit)?,
+            out: std::path::absolute(&self.out)?,
+            flags: self.flags.clone(),
+            records: self.record,
+            short: self.short,
+            rounds: self.rounds,
+        })
+    }
+}
+
 fn main() -> anyhow::Result<ExitCode> {
-    let arguments = arguments()?;
+    let arguments = Arguments::parse();
+    let options = arguments.options()?;
     let names = &arguments.names;
     let is_chosen = |fault: &Fault| match names.is_empty() {
-        true => !arguments.options.short || fault.short_rounds.is_some(),
+        true => !arguments.short || fault.short_rounds.is_some(),
         false => names.iter().any(|name| fault.name.contains(name.as_str())),
     };
     let chosen: Vec<Fault> = faults::all().into_iter().filter(is_chosen).collect();
@@ -45,7 +77,7 @@ fn main() -> anyhow::Result<ExitCode> {
         let mut terminated = signal(SignalKind::terminate())?;
         // What was started ends with what started it.
         tokio::select! {
-            played = play_all(&chosen, &arguments) => Ok(played),
+            played = play_all(&chosen, &options, arguments.at_once) => Ok(played),
             _ = terminated.recv() => bail!("terminated"),
             _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         }
@@ -63,50 +95,11 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!is_good)))
 }
 
-fn arguments() -> anyhow::Result<Arguments> {
-    let mut words = std::env::args().skip(1);
-    let program = words
-        .next()
-        .context("the first argument is the hookaudit program")?;
-    let mut arguments = Arguments {
-        options: Options {
-            program: std::path::absolute(program)?,
-            out: std::path::absolute("target/chaos")?,
-            flags: Vec::new(),
-            records: false,
-            short: false,
-            rounds: None,
-        },
-        at_once: AT_ONCE,
-        table: None,
-        names: Vec::new(),
-    };
-    while let Some(word) = words.next() {
-        let mut value = || {
-            words
-                .next()
-                .with_context(|| format!("{word} needs a value"))
-        };
-        match word.as_str() {
-            "--short" => arguments.options.short = true,
-            "--record" => arguments.options.records = true,
-            "--rounds" => arguments.options.rounds = Some(value()?.parse()?),
-            "--at-once" => arguments.at_once = value()?.parse()?,
-            "--flag" => arguments.options.flags.push(value()?),
-            "--out" => arguments.options.out = std::path::absolute(value()?)?,
-            "--table" => arguments.table = Some(value()?.into()),
-            flag if flag.starts_with('-') => bail!("unknown: {flag}"),
-            _ => arguments.names.push(word),
-        }
-    }
-    Ok(arguments)
-}
-
 /// The rows of those that could be played, and how many could not.
-async fn play_all(chosen: &[Fault], arguments: &Arguments) -> (Vec<Row>, usize) {
-    let places = Places::new(arguments.at_once);
+async fn play_all(chosen: &[Fault], options: &Options, at_once: usize) -> (Vec<Row>, usize) {
+    let places = Places::new(at_once);
     let one = async |fault: &Fault| {
-        let played = play(fault, &arguments.options, &places).await;
+        let played = play(fault, options, &places).await;
         match played {
             Ok(row) => {
                 tell(&format!("{}: {}", fault.name, row.verdict()));
