@@ -8,6 +8,7 @@
 //!   that it does not list those whose Events are all older than its marks: its writer had seen them,
 //!   counted them and let them go.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -365,6 +366,19 @@ impl Marks {
                 self.marks.insert(place, (reason, version));
             }
         }
+    }
+
+    /// These marks, each lowered so far that it does not cover the version of its reason.
+    #[must_use]
+    pub fn below(&self, versions: &BTreeMap<EventReason, u64>) -> Self {
+        let mut marks = Self::default();
+        for (reason, version) in &self.marks {
+            let limit = versions
+                .get(reason)
+                .map_or(u64::MAX, |least| least.saturating_sub(1));
+            marks.raise(*reason, limit.min(*version));
+        }
+        marks
     }
 
     /// Raises these marks to those of `other`, but for reasons that `is_held`; whether it held one back.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::early::OldestUnlisted;
 use super::kept::Kept;
 use super::rebase::KEPT_SECONDS;
 use super::tally::RunKey;
@@ -24,15 +25,24 @@ const LISTED_MAX: usize = 1_000;
 const WEIGHT_MAX: usize = 24 * 1024;
 
 impl Auditor {
-    /// The account of one workload, and since when pods were pushed out of it.
-    pub(super) fn account(&self, workload: WorkloadId) -> (Account, Option<Gap>) {
+    /// The account of one workload, and since when pods were pushed out of it. An Event that waits, and may be of a
+    /// pod of this workload, is above its marks.
+    pub(super) fn account(
+        &self,
+        workload: WorkloadId,
+        unlisted: &OldestUnlisted,
+    ) -> (Account, Option<Gap>) {
         let Some(kept) = self.ledgers.kept.get(&workload) else {
             return (Account::default(), None);
+        };
+        let marks = match unlisted.get(&kept.key.0) {
+            None => kept.marks.clone(),
+            Some(unlisted) => kept.marks.below(unlisted),
         };
         let mut entries: Vec<(Timestamp, PodAccount)> = kept
             .pods_listed
             .iter()
-            .filter_map(|uid| self.pod_account(kept, *uid))
+            .filter_map(|uid| self.pod_account(kept, &marks, *uid))
             .filter(|(_, entry)| !entry.is_blank())
             .collect();
         entries.extend(carried(kept, self.now));
@@ -52,7 +62,7 @@ impl Auditor {
             writer: self.writer,
             sequence: self.sequence,
             at: self.now,
-            marks: kept.marks.clone(),
+            marks,
             pods,
         };
         (account, gap)
@@ -103,7 +113,7 @@ impl Auditor {
         }
     }
 
-    fn pod_account(&self, kept: &Kept, uid: Uid) -> Option<(Timestamp, PodAccount)> {
+    fn pod_account(&self, kept: &Kept, marks: &Marks, uid: Uid) -> Option<(Timestamp, PodAccount)> {
         // What another process counted is in the tallies as well.
         let others = kept.others.pod(uid);
         let (since, mut account) = self.counted_account(uid, others)?;
@@ -116,7 +126,7 @@ impl Auditor {
         // Events, they say what the lines would.
         let is_covered = self
             .all_seen_of_gone(uid)
-            .is_some_and(|marks| !marks.is_empty() && kept.marks.cover_all(marks));
+            .is_some_and(|seen| !seen.is_empty() && marks.cover_all(seen));
         if is_covered && !account.is_open {
             account.lines.clear();
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::audit::observation::{EventSeen, Uid};
+use crate::audit::observation::{EventReason, EventSeen, Uid};
 
 /// Events that wait, over all pods.
 const WAITING_MAX: usize = 10_000;
@@ -16,7 +16,12 @@ const PER_POD_MAX: usize = 64;
 struct Waiting {
     until: Timestamp,
     events: Vec<EventSeen>,
+    /// The status of its workload will list the pod.
+    is_listed: bool,
 }
+
+/// By namespace and reason.
+pub(super) type OldestUnlisted = BTreeMap<Box<str>, BTreeMap<EventReason, u64>>;
 
 /// All Events that wait, by their own namespace and the uid that they name.
 #[derive(Debug, Default)]
@@ -44,6 +49,25 @@ impl EarlyEvents {
 
     pub(super) fn is_awaited(&self, namespace: &str, uid: Uid) -> bool {
         self.waiting.contains_key(&(namespace.into(), uid))
+    }
+
+    /// The status of the pod's workload will list it.
+    pub(super) fn listed(&mut self, namespace: &str, uid: Uid) {
+        if let Some(waiting) = self.waiting.get_mut(&(namespace.into(), uid)) {
+            waiting.is_listed = true;
+        }
+    }
+
+    /// The oldest resourceVersion of those whose pods no status will list, by namespace and reason.
+    pub(super) fn oldest_unlisted(&self) -> OldestUnlisted {
+        let mut oldest = OldestUnlisted::new();
+        let unlisted = self.waiting.values().filter(|waiting| !waiting.is_listed);
+        for event in unlisted.flat_map(|waiting| &waiting.events) {
+            let of_namespace = oldest.entry(event.namespace.clone()).or_default();
+            let version = of_namespace.entry(event.reason).or_insert(u64::MAX);
+            *version = event.resource_version.min(*version);
+        }
+        oldest
     }
 
     /// Keeps an Event, at most until `until`. Where there is no room, the namespace with most of them
@@ -82,6 +106,7 @@ impl EarlyEvents {
         let waiting = self.waiting.entry(key).or_insert_with(|| Waiting {
             until,
             events: Vec::new(),
+            is_listed: false,
         });
         waiting.events.push(event);
         (Kept::Until(waiting.until), given_up)
@@ -93,7 +118,7 @@ impl EarlyEvents {
         namespace: &str,
         uid: Uid,
     ) -> Option<(Timestamp, Vec<EventSeen>)> {
-        let Waiting { until, events } = self.waiting.remove(&(namespace.into(), uid))?;
+        let Waiting { until, events, .. } = self.waiting.remove(&(namespace.into(), uid))?;
         self.count -= events.len();
         if let Some(left) = self.per_namespace.get_mut(namespace) {
             *left -= events.len();

@@ -119,10 +119,11 @@ impl Auditor {
         }
         match kept {
             Kept::Until(until) => {
-                self.timers.insert((until, Timer::Early(namespace, uid)));
                 if let Some(workload) = workload {
                     self.list_pod(workload, uid);
+                    self.early.listed(&namespace, uid);
                 }
+                self.timers.insert((until, Timer::Early(namespace, uid)));
             }
             Kept::Repeated => self.count_reason(reason, "repeated"),
             Kept::Dropped => self.drop_early(workload, reason),

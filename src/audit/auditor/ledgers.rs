@@ -386,8 +386,9 @@ impl Auditor {
         }
         self.ledgers.revision += 1;
         let revision = self.ledgers.revision;
+        let unlisted = self.early.oldest_unlisted();
         for id in std::mem::take(&mut self.ledgers.dirty) {
-            let (account, pushed_out) = self.account(id);
+            let (account, pushed_out) = self.account(id, &unlisted);
             let Some(kept) = self.ledgers.kept.get_mut(&id) else {
                 continue;
             };
