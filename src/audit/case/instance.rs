@@ -97,7 +97,11 @@ impl Instances {
                 instance.running_seen_at.get_or_insert(now);
             }
             StateSeen::Terminated(terminated) => {
-                self.previous(now, seen, status);
+                // A pod deleted while its container waits to be restarted shows the same end twice.
+                let last = status.last.as_ref().and_then(|last| last.container_id);
+                if last.is_none() || last != terminated.container_id {
+                    self.previous(now, seen, status);
+                }
                 self.end(now, seen, restart, terminated);
             }
             StateSeen::Waiting { reason, failure } => {

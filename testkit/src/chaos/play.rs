@@ -92,6 +92,9 @@ pub async fn play(fault: &Fault, options: &Options, places: &Places) -> anyhow::
     };
     let evidence = settings.dir.clone();
     let mut player = Player::new(&stage, fault, settings, Arc::clone(&truth)).await?;
+    // What was there before anybody watched is none of a fault's losses.
+    player.step(&Step::Start).await?;
+    player.step(&Step::AwaitReady).await?;
     let began = Timestamp::now();
     let pods = Source::start(fault.pods, &stage, &truth).await?;
     let usual = if options.short {

@@ -12,8 +12,9 @@ use super::truth::{Book, Difference, difference, tallies_of};
 
 /// What rests on absence settles 150 s after its end.
 const QUIET: Duration = Duration::from_secs(165);
-/// What an Event tells of a pod that is gone waits as long for the pod; most is exact much earlier.
-const QUIET_FOR_FAILURES: Duration = QUIET;
+/// What an Event tells of a pod that vanished waits as long for the pod's end, from when a watch that had broken
+/// listed pods again; most is exact much earlier.
+const QUIET_FOR_FAILURES: Duration = Duration::from_secs(165 + 60);
 /// Kinds of workloads whose objects the operator does not watch: their pods' names alone tell of them.
 const UNWATCHED: [&str; 2] = ["statefulset-", "daemonset-"];
 const STAYS_FOR: Duration = Duration::from_secs(6);
@@ -49,7 +50,7 @@ pub async fn settle(
         let has_stayed = exact_since.is_some_and(|since: Instant| since.elapsed() >= STAYS_FOR);
         let is_over = match short {
             true => has_stayed || began.elapsed() > QUIET_FOR_FAILURES,
-            false => began.elapsed() > QUIET,
+            false => began.elapsed() > QUIET && is_exact || began.elapsed() > QUIET_FOR_FAILURES,
         };
         if is_over {
             let expired = excuse(&mut found, allowance);
