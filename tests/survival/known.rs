@@ -81,5 +81,17 @@ pub(crate) fn plays() -> Vec<Play> {
             ],
             [0, 0, 5, 0],
         ),
+        // The Event of a pod waits while the first status of its workload is written.
+        (
+            vec![
+                pod(5, (0, false), 0, 3, Some(1)),
+                pod(27, (0, false), 0, 3, Some(1)),
+            ],
+            &[
+                (1, Kind::Restart { after: 25 }),
+                (35, Kind::Restart { after: 1 }),
+            ],
+            [0, 0, 0, 0],
+        ),
     ]
 }

@@ -119,7 +119,8 @@ impl Auditor {
         }
         match kept {
             Kept::Until(until) => {
-                if let Some(workload) = workload {
+                let kept = workload.filter(|workload| self.ledgers.kept.contains_key(workload));
+                if let Some(workload) = kept {
                     self.list_pod(workload, uid);
                     self.early.listed(&namespace, uid);
                 }

@@ -191,6 +191,22 @@ impl Script {
         self.show(seconds)
     }
 
+    /// What a kubelet shows of a container that it would have started again.
+    pub(super) fn ended_in_back_off(
+        mut self,
+        seconds: f64,
+        restart: u32,
+        end: TerminatedSeen,
+    ) -> Self {
+        self = self.terminated(seconds, restart, end);
+        let shown = self.pod.containers[0].status.clone().unwrap().state;
+        let StateSeen::Terminated(end) = shown else {
+            return self;
+        };
+        self.state(restart, StateSeen::Terminated(end.clone()), Some(end));
+        self.show(seconds)
+    }
+
     pub(super) fn deleted(mut self, seconds: f64, grace_seconds: i64) -> Self {
         let deadline = stamp(seconds + grace_seconds as f64);
         self.pod.deletion = Some(Deletion {

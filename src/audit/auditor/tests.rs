@@ -212,6 +212,21 @@ fn three_witnesses_of_a_failed_post_start_are_one_run_and_each_restart_is_its_ow
 }
 
 #[test]
+fn the_end_of_a_pod_deleted_in_its_back_off_is_of_one_instance() {
+    let (reason, last) = (EventReason::FailedPostStartHook, 14.5);
+    let script = Script::new(30)
+        .hook(Hook::PostStart, exec())
+        .event_again(last, reason, Note::None, 2.5, 2)
+        .ended_in_back_off(16.0, 1, end(0, 14.0, 14.8))
+        .gone(17.0);
+    let played = script.play();
+    let runs = played.runs(Hook::PostStart);
+    let restarts: Vec<u32> = runs.iter().map(|run| run.restart).collect();
+    assert_eq!(restarts, [0, 1], "{runs:#?}");
+    assert!(runs.iter().all(|run| run.outcome == Outcome::Failed));
+}
+
+#[test]
 fn a_post_start_that_has_not_returned_is_stuck_past_the_threshold() {
     let script = Script::new(30)
         .hook(Hook::PostStart, exec())
