@@ -12,9 +12,8 @@ use super::truth::{Book, Difference, difference, tallies_of};
 
 /// What rests on absence settles 150 s after its end.
 const QUIET: Duration = Duration::from_secs(165);
-/// What an Event tells of a pod that vanished waits as long for the pod's end, from when a watch that had broken
-/// listed pods again; most is exact much earlier.
-const QUIET_FOR_FAILURES: Duration = Duration::from_secs(165 + 60);
+/// The same after a watch that had broken came back late.
+const QUIET_AT_LAST: Duration = Duration::from_secs(165 + 60);
 /// Kinds of workloads whose objects the operator does not watch: their pods' names alone tell of them.
 const UNWATCHED: [&str; 2] = ["statefulset-", "daemonset-"];
 const STAYS_FOR: Duration = Duration::from_secs(6);
@@ -49,8 +48,8 @@ pub async fn settle(
         exact_since = is_exact.then(|| exact_since.unwrap_or_else(Instant::now));
         let has_stayed = exact_since.is_some_and(|since: Instant| since.elapsed() >= STAYS_FOR);
         let is_over = match short {
-            true => has_stayed || began.elapsed() > QUIET_FOR_FAILURES,
-            false => began.elapsed() > QUIET && is_exact || began.elapsed() > QUIET_FOR_FAILURES,
+            true => has_stayed || began.elapsed() > QUIET_AT_LAST,
+            false => began.elapsed() > QUIET && found.is_exact() || began.elapsed() > QUIET_AT_LAST,
         };
         if is_over {
             let expired = excuse(&mut found, allowance);
