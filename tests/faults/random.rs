@@ -144,13 +144,13 @@ fn happen(world: &mut World, happening: &Happening) {
     }
 }
 
-/// Of the schedules. `FAULTS_SEED` tries others, and not all of them pass: see `docs/reliability.md`.
+/// The same schedules in every run; `FAULTS_SEED=7` and `PROPTEST_CASES=100` look for others.
 fn seed() -> u64 {
     std::env::var("FAULTS_SEED").map_or(5, |seed| seed.parse().expect("a number in FAULTS_SEED"))
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 30, rng_seed: RngSeed::Fixed(seed()), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 30, rng_seed: RngSeed::Fixed(seed()), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn one_writes_at_a_time_and_in_the_end_the_tallies_are_true(

@@ -341,9 +341,13 @@ fn needed(scope: ReportScope, row: &Row) -> Option<Urgency> {
     };
     let mut status = HookAuditStatus::from(workload);
     status.observe(seen.generation);
-    let untold_gap = workload.gap_matters && gap_count(&status) > seen.gap_count;
     let news = StatusDigest::of(&status).news_since(written);
-    news.or(untold_gap.then_some(Urgency::Counters))
+    news.or(has_untold_gap(workload, &status, seen).then_some(Urgency::Counters))
+}
+
+/// A gap is worth a write of its own where something started or stopped in it.
+pub(super) fn has_untold_gap(workload: &Workload, status: &HookAuditStatus, seen: &Seen) -> bool {
+    workload.gap_matters && gap_count(status) > seen.gap_count
 }
 
 /// The tallies rest on what the API holds: writing them loses nothing that another process counted.

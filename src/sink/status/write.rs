@@ -16,7 +16,7 @@ use crate::sink::call::{Answer, CallError, call};
 
 use super::WriteResult;
 use super::digest::StatusDigest;
-use super::plan::{Key, Seen, gap_count, owner_missing, rests_on};
+use super::plan::{Key, Seen, gap_count, has_untold_gap, owner_missing, rests_on};
 
 /// How the API server says, with code 500, that the installed definition lacks a field.
 const UNDECLARED: &str = "failed to create typed patch object";
@@ -90,7 +90,7 @@ impl Api {
         let mut status = HookAuditStatus::from(workload);
         status.observe(seen.generation);
         let digest = StatusDigest::of(&status);
-        if seen.digest == Some(digest) {
+        if seen.digest == Some(digest) && !has_untold_gap(workload, &status, &seen) {
             return Ok(Written { seen, results });
         }
         let seen = self
