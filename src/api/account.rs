@@ -77,6 +77,7 @@ pub(super) fn pack(account: &Account) -> AccountStatus {
         sequence: i64::try_from(account.sequence).unwrap_or(i64::MAX),
         time: whole_seconds(account.at),
         marks: pack_marks(&account.marks),
+        living: format!("{:016x}", account.living),
         open: STANDARD_NO_PAD.encode(open),
         counted: if packed.pods.is_empty() {
             String::new()
@@ -118,6 +119,7 @@ pub(super) fn unpack(status: &AccountStatus) -> Account {
         sequence: u64::try_from(status.sequence).unwrap_or_default(),
         at: status.time.0,
         marks: unpack_marks(&status.marks),
+        living: u64::from_str_radix(&status.living, 16).unwrap_or_default(),
         pods,
     }
 }
@@ -253,6 +255,7 @@ mod tests {
                 (EventReason::Killing, 7),
                 (EventReason::FailedPreStopHook, 1 << 40),
             ]),
+            living: 0x0123_4567_89ab_cdef,
             pods: vec![
                 PodAccount {
                     pod: 1,

@@ -110,6 +110,10 @@ pub struct AccountStatus {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub marks: String,
+    /// All pods that lived, as one number.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub living: String,
     /// Pods that are not counted yet, packed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 11_000))]

@@ -33,6 +33,8 @@ pub struct Account {
     pub at: Timestamp,
     /// Per reason, the highest resourceVersion of this workload's Events that was taken in.
     pub marks: Marks,
+    /// All pods of the workload that lived, as one number: see [`Uid::digest`]. Any other pods give another.
+    pub living: u64,
     /// Sorted by uid.
     pub pods: Vec<PodAccount>,
 }

@@ -123,11 +123,6 @@ impl Roster {
         Some(row.workload)
     }
 
-    /// All of them, in no order.
-    pub fn uids(&self) -> impl Iterator<Item = Uid> {
-        self.rows.iter().map(|(_, row)| row.uid)
-    }
-
     /// Begins a list: pods that are not seen from now on are gone. It may begin again before its end.
     pub fn begin_epoch(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);

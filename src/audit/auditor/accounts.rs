@@ -10,11 +10,11 @@ use super::kept::Kept;
 use super::rebase::KEPT_SECONDS;
 use super::tally::RunKey;
 use super::{Auditor, Open};
-use crate::audit::account::{self, Account, LineAccount, Marks, PodAccount};
+use crate::audit::account::{self, Account, LineAccount, Marks, PodAccount, Resumed};
 use crate::audit::case::ContainerCase;
 use crate::audit::case::events::EventLine;
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{EventReason, Resource, Stream, Uid};
+use crate::audit::observation::{EventReason, Resource, Stream, Subject, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, GapReason, LineKind, Run, Witness};
 use crate::audit::words::Hook;
@@ -45,7 +45,9 @@ impl Auditor {
             .filter_map(|uid| self.pod_account(kept, &marks, *uid))
             .filter(|(_, entry)| !entry.is_blank())
             .collect();
-        entries.extend(carried(kept, self.now));
+        let own: BTreeSet<u64> = kept.pods_listed.iter().map(|uid| uid.digest()).collect();
+        let carried = carried(kept, self.now);
+        entries.extend(carried.filter(|(_, entry)| !own.contains(&entry.pod)));
         let pushed_out = bound(&mut entries);
         let gap = pushed_out.iter().map(|(opened_at, _)| *opened_at).min();
         // Of a pod whose case is closed nobody knows any longer since when.
@@ -63,6 +65,7 @@ impl Auditor {
             sequence: self.sequence,
             at: self.now,
             marks,
+            living: kept.living,
             pods,
         };
         (account, gap)
@@ -120,8 +123,7 @@ impl Auditor {
         if let Some(others) = others {
             account.add(others);
         }
-        // Events of it were taken in and wait for its own stream.
-        account.is_open |= self.early.is_awaited(&kept.key.0, uid);
+        self.add_waiting(kept, uid, &mut account);
         // Nothing counts an Event of a pod that is gone up any more: where marks are above all of its
         // Events, they say what the lines would.
         let is_covered = self
@@ -131,6 +133,29 @@ impl Auditor {
             account.lines.clear();
         }
         Some((since, account))
+    }
+
+    /// Events of the pod that were taken in and wait for its own stream: what others counted of them, and whether
+    /// anything is left to count.
+    fn add_waiting(&self, kept: &Kept, uid: Uid, account: &mut PodAccount) {
+        let resumed = Resumed::new(uid, &kept.others);
+        for event in self.early.of(&kept.key.0, uid) {
+            let Subject::Pod {
+                container: Some(container),
+                ..
+            } = &event.subject
+            else {
+                continue;
+            };
+            let told = resumed.told(event, container);
+            account.is_open |= told < event.count;
+            let line = LineAccount::of(event, container).filter(|_| told > 0);
+            let line = line.map(|line| LineAccount {
+                count: told.min(line.count),
+                ..line
+            });
+            LineAccount::add(&mut account.lines, line.as_slice());
+        }
     }
 
     /// The newest Events of a pod that is gone, unless one of them has still to come.
@@ -339,12 +364,11 @@ fn count<T>(all: impl Iterator<Item = T>) -> u32 {
 
 /// What another process counted of pods of which this one has nothing to say: as long as a third one may
 /// hold verdicts of them that no status covered yet.
-fn carried(kept: &Kept, now: Timestamp) -> Vec<(Timestamp, PodAccount)> {
-    if now >= seconds_after(kept.others.at, KEPT_SECONDS) {
-        return Vec::new();
-    }
-    let others = kept.others.pods.iter();
+fn carried(kept: &Kept, now: Timestamp) -> impl Iterator<Item = (Timestamp, PodAccount)> {
+    let is_over = now >= seconds_after(kept.others.at, KEPT_SECONDS);
+    let others = if is_over { &[] } else { &*kept.others.pods };
     others
+        .iter()
         .filter(|entry| !kept.taken_over.contains(&entry.pod))
         .map(|entry| {
             let entry = PodAccount {
@@ -354,7 +378,6 @@ fn carried(kept: &Kept, now: Timestamp) -> Vec<(Timestamp, PodAccount)> {
             (Timestamp::MIN, entry)
         })
         .filter(|(_, entry)| !entry.is_blank())
-        .collect()
 }
 
 /// Keeps what finds a place, open pods and the newest first; gives back the rest.

@@ -72,7 +72,7 @@ impl Auditor {
         };
         if self.roster.get(uid).is_some() {
             self.roster.upsert(&pod, workload, Hooks::declared_by(&pod));
-            self.ledgers.pod_came(workload);
+            self.ledgers.pod_came(workload, uid);
         }
         self.declare(workload, &pod);
         let resumed = self.resumed(Some(workload), uid);

@@ -51,6 +51,12 @@ impl EarlyEvents {
         self.waiting.contains_key(&(namespace.into(), uid))
     }
 
+    /// The Events that wait for this pod in this namespace.
+    pub(super) fn of(&self, namespace: &str, uid: Uid) -> &[EventSeen] {
+        let waiting = self.waiting.get(&(namespace.into(), uid));
+        waiting.map_or(&[], |waiting| &waiting.events)
+    }
+
     /// The status of the pod's workload will list it.
     pub(super) fn listed(&mut self, namespace: &str, uid: Uid) {
         if let Some(waiting) = self.waiting.get_mut(&(namespace.into(), uid)) {

@@ -24,6 +24,8 @@ pub(super) struct Kept {
     pub(super) ledger: Ledger,
     pub(super) key: ViewKey,
     pub(super) pods: u32,
+    /// All of them as one number, as [`Account`] tells it.
+    pub(super) living: u64,
     pub(super) thresholds: Thresholds,
     pub(super) active: BTreeMap<Uid, Vec<Active>>,
     /// When its ledger is handed them next, where they are many.

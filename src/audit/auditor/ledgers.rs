@@ -57,9 +57,10 @@ pub(super) fn view_key(namespace: &str, target: &WorkloadRef) -> ViewKey {
 }
 
 impl Ledgers {
-    pub(super) fn pod_came(&mut self, workload: WorkloadId) {
+    pub(super) fn pod_came(&mut self, workload: WorkloadId, uid: Uid) {
         if let Some(kept) = self.kept.get_mut(&workload) {
             kept.pods += 1;
+            kept.living ^= uid.digest();
             kept.ledger.set_pods(kept.pods);
             kept.empty_since = None;
             if std::mem::take(&mut kept.is_ending) {
@@ -74,9 +75,10 @@ impl Ledgers {
         self.snapshot = None;
     }
 
-    pub(super) fn pod_left(&mut self, workload: WorkloadId) {
+    pub(super) fn pod_left(&mut self, workload: WorkloadId, uid: Uid) {
         if let Some(kept) = self.kept.get_mut(&workload) {
             kept.pods = kept.pods.saturating_sub(1);
+            kept.living ^= uid.digest();
             kept.ledger.set_pods(kept.pods);
             self.dirty.insert(workload);
         }
@@ -130,6 +132,7 @@ impl Auditor {
             ledger,
             key,
             pods: 0,
+            living: 0,
             thresholds,
             active: BTreeMap::new(),
             active_due: None,

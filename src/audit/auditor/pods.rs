@@ -54,7 +54,7 @@ impl Auditor {
                 let mirror = (pod.namespace.clone(), static_uid);
                 self.mirrors.insert(mirror, pod.uid);
             }
-            self.ledgers.pod_came(workload);
+            self.ledgers.pod_came(workload, pod.uid);
             self.declare(workload, pod);
         }
         let matters = self.cases.contains_key(&pod.uid)
@@ -101,7 +101,7 @@ impl Auditor {
     fn leave(&mut self, uid: Uid) {
         self.resting.remove(&uid);
         if let Some(workload) = self.roster.remove(uid) {
-            self.ledgers.pod_left(workload);
+            self.ledgers.pod_left(workload, uid);
             self.empty_later(workload);
         }
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::cases::Open;
 use super::{Auditor, OPEN_CASE_SECONDS};
-use crate::audit::account::{LineAccount, PodAccount, born_at};
+use crate::audit::account::{LineAccount, born_at};
 use crate::audit::case::Case;
 use crate::audit::case::instance::Instance;
 use crate::audit::moment::seconds_after;
@@ -68,14 +68,16 @@ impl Auditor {
         };
         self.gaps.record(gap.clone());
         self.not_watched = Some(gap);
-        let mut unseen = self.started_unseen();
-        unseen.extend(self.ended_unseen());
+        let started = self.started_unseen();
         let all: Vec<WorkloadId> = self.ledgers.kept.keys().copied().collect();
         for workload in all {
             self.tell_gap(workload);
-            if let Some(kept) = self.ledgers.kept.get_mut(&workload)
-                && unseen.contains(&workload)
-            {
+            let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
+                continue;
+            };
+            // Pods came or went.
+            let others_live = kept.written.is_some() && kept.living != kept.account.living;
+            if others_live || started.contains(&workload) {
                 kept.ledger.gaps_matter();
             }
         }
@@ -99,16 +101,6 @@ impl Auditor {
             instances.any(is_unseen).then_some(open.workload?)
         };
         self.cases.values().filter_map(started).collect()
-    }
-
-    /// Workloads of which a pod was there that is not any more: how it ended was not seen.
-    fn ended_unseen(&self) -> Vec<WorkloadId> {
-        let here: BTreeSet<u64> = self.roster.uids().map(Uid::digest).collect();
-        let ended = |pod: &PodAccount| pod.termination.is_none() && !here.contains(&pod.pod);
-        let kept = self.ledgers.kept.iter();
-        kept.filter(|(_, kept)| kept.account.pods.iter().any(ended))
-            .map(|(workload, _)| *workload)
-            .collect()
     }
 
     /// Tells a workload of the time before this process watched, as far as its status does not cover it.

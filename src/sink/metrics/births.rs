@@ -72,50 +72,41 @@ impl Births {
         }
     }
 
-    /// All that a status of another process lists has been shown by it.
-    pub(super) fn inherited(written: &Written) -> Self {
-        let hooks = written.hooks.iter().map(|row| HookBirths {
-            container: row.container.clone(),
-            hook: Some(row.hook),
-            new: Birth::default(),
-            outcomes: Birth::LONG_AGO,
-            rare: Outcome::ALL
-                .iter()
-                .filter(|&&outcome| row.ever_counted[outcome as usize] > 0)
-                .map(|&outcome| (outcome, Birth::LONG_AGO))
-                .collect(),
-            duplicates: if row.duplicates > 0 {
-                Birth::LONG_AGO
-            } else {
-                Birth::default()
-            },
-            amendments: row
-                .amendments
-                .iter()
-                .map(|&(from, to, _)| ((from, to), Birth::LONG_AGO))
-                .collect(),
-        });
-        let mut births = Self {
-            hooks: hooks.collect(),
-            ..Self::default()
-        };
-        births.seconds = Birth::LONG_AGO;
-        for &result in TerminationResult::ALL {
-            if is_born_at_zero(result) || written.results[result as usize] > 0 {
-                births.results[result as usize] = Birth::LONG_AGO;
+    /// All that a status of another process lists has been shown by it, also where this one showed it at 0 before.
+    pub(super) fn inherit(&mut self, written: &Written) {
+        for row in &written.hooks {
+            let hook = self.row(&row.container, row.hook);
+            hook.outcomes = Birth::LONG_AGO;
+            for &outcome in Outcome::ALL {
+                if row.ever_counted[outcome as usize] > 0 {
+                    *hook.rare(outcome) = Birth::LONG_AGO;
+                }
+            }
+            if row.duplicates > 0 {
+                hook.duplicates = Birth::LONG_AGO;
+            }
+            for &(from, to, _) in &row.amendments {
+                *hook.amendment((from, to)) = Birth::LONG_AGO;
             }
         }
-        births
+        self.seconds = Birth::LONG_AGO;
+        for &result in TerminationResult::ALL {
+            if is_born_at_zero(result) || written.results[result as usize] > 0 {
+                self.results[result as usize] = Birth::LONG_AGO;
+            }
+        }
     }
 
     pub(super) fn hook(&mut self, ledger: &HookLedger) -> &mut HookBirths {
-        let same = |known: &HookBirths| {
-            known.container == ledger.container && known.hook == Some(ledger.hook)
-        };
+        self.row(&ledger.container, ledger.hook)
+    }
+
+    fn row(&mut self, container: &str, hook: Hook) -> &mut HookBirths {
+        let same = |known: &HookBirths| *known.container == *container && known.hook == Some(hook);
         let at = self.hooks.iter().position(same).unwrap_or_else(|| {
             self.hooks.push(HookBirths {
-                container: ledger.container.clone(),
-                hook: Some(ledger.hook),
+                container: container.into(),
+                hook: Some(hook),
                 new: self.new,
                 outcomes: self.new,
                 duplicates: self.new,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::audit::snapshot::Workload;
+use crate::audit::snapshot::{Workload, Written};
 
 use super::births::Births;
 use super::families::FAMILIES;
@@ -34,6 +34,8 @@ pub(super) struct Shown {
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) births: Births,
+    /// The status of another process that they rest on.
+    inherited: Option<Arc<Written>>,
     /// A bit per family in which it has series of its own.
     own: u16,
     /// A bit per family in which it was folded; it stays so, or the sum would go down.
@@ -68,7 +70,10 @@ impl Shown {
                 gone.push((key.clone(), *at));
             }
             match known.next_if(|(key, _)| order(key, workload) == Ordering::Equal) {
-                Some((_, at)) => slots.push(Some(*at)),
+                Some((_, at)) => {
+                    self.slots[*at].inherit(workload);
+                    slots.push(Some(*at));
+                }
                 None => {
                     new.push((slots.len(), workload));
                     slots.push(None);
@@ -125,11 +130,8 @@ impl Shown {
     }
 
     fn insert(&mut self, workload: &Workload) -> usize {
-        let births = workload.basis.inherited.as_deref();
-        let slot = Slot {
-            births: births.map(Births::inherited).unwrap_or_default(),
-            ..Slot::default()
-        };
+        let mut slot = Slot::default();
+        slot.inherit(workload);
         let at = if let Some(free) = self.free.pop() {
             self.slots[free] = slot;
             free
@@ -148,6 +150,17 @@ impl Shown {
         }
         self.index.remove(key);
         self.free.push(at);
+    }
+}
+
+impl Slot {
+    fn inherit(&mut self, workload: &Workload) {
+        let inherited = workload.basis.inherited.as_ref();
+        let known = self.inherited.as_ref().map(Arc::as_ptr);
+        if let Some(written) = inherited.filter(|written| known != Some(Arc::as_ptr(written))) {
+            self.births.inherit(written);
+            self.inherited = Some(Arc::clone(written));
+        }
     }
 }
 

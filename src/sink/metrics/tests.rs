@@ -155,7 +155,6 @@ fn a_rare_counter_is_born_at_zero_too() {
 
 #[test]
 fn a_counter_of_an_earlier_leader_goes_on_without_a_zero() {
-    let renderer = renderer(10);
     let mut continued = workload();
     let row = &continued.hooks[1];
     let written = Written {
@@ -170,12 +169,18 @@ fn a_counter_of_an_earlier_leader_goes_on_without_a_zero() {
         total_seconds: continued.terminations.total_seconds,
     };
     continued.basis.inherited = Some(Arc::new(written));
-    let text = told(&renderer, &snapshot([continued]), 0);
-    assert!(
-        text.contains("hook=\"preStop\",outcome=\"failed\"} 1\n"),
-        "{text}"
-    );
-    assert!(text.contains("result=\"force_killed\"} 3\n"), "{text}");
+    for led_before in [false, true] {
+        let renderer = renderer(10);
+        if led_before {
+            told(&renderer, &snapshot([workload()]), -1);
+        }
+        let text = told(&renderer, &snapshot([continued.clone()]), 0);
+        assert!(
+            text.contains("hook=\"preStop\",outcome=\"failed\"} 1\n"),
+            "{text}"
+        );
+        assert!(text.contains("result=\"force_killed\"} 3\n"), "{text}");
+    }
 }
 
 #[test]

@@ -147,9 +147,9 @@ impl Shared {
 
 /// Without an election, whoever is ready leads.
 async fn leads(address: SocketAddr) -> bool {
-    let metrics = get(address, "/metrics", ANSWER_WITHIN)
-        .await
-        .unwrap_or_default();
+    let Ok(metrics) = get(address, "/metrics", ANSWER_WITHIN).await else {
+        return false;
+    };
     let mut status = metrics.lines().filter(|line| line.starts_with(MASTER));
     match status.next() {
         Some(line) => line.ends_with(" 1"),
