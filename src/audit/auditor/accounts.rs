@@ -274,24 +274,13 @@ impl Open {
                 }
                 _ => continue,
             };
-            let counted = self.counted(container, hook, line, others);
+            let counted = match LineKind::of(line.reason, line.note) {
+                Some(LineKind::Killing(_)) => self.counted_stops(container, hook, line),
+                _ => self.counted_failures(container, hook, line, others),
+            };
             if counted > 0 {
                 LineAccount::count(lines, &container.name, line, counted);
             }
-        }
-    }
-
-    /// How many occurrences of an Event are counted.
-    fn counted(
-        &self,
-        container: &ContainerCase,
-        hook: Hook,
-        line: &EventLine,
-        others: &[LineAccount],
-    ) -> u32 {
-        match LineKind::of(line.reason, line.note) {
-            Some(LineKind::Killing(_)) => self.counted_stops(container, hook, line),
-            _ => self.counted_failures(container, hook, line, others),
         }
     }
 
