@@ -164,7 +164,26 @@ impl Resumed {
         let is_new = self.pod.is_open
             || !self.account.marks.cover(event)
             || self.account.is_outlived_by(event);
-        if is_new { 0 } else { event.count }
+        if is_new {
+            self.stops_told(event, container)
+        } else {
+            event.count
+        }
+    }
+
+    /// A failure of a preStop that is counted tells of the beginning of its stop, whose own Event came later.
+    fn stops_told(&self, event: &EventSeen, container: &str) -> u32 {
+        let is_stop = matches!(
+            LineKind::of(event.reason, event.note),
+            Some(LineKind::Killing(_))
+        );
+        let begun_before = |line: &&LineAccount| {
+            *line.container == *container
+                && line.kind == LineKind::PreStopFailed
+                && born_at(event).is_some_and(|born_at| born_at <= line.born_at)
+        };
+        let failed = self.pod.lines.iter().find(begun_before).filter(|_| is_stop);
+        failed.map_or(0, |line| line.count.min(event.count))
     }
 }
 
@@ -176,17 +195,24 @@ impl PodAccount {
             LineAccount::told_of(&self.lines, &run.container, witness.kind, witness.born_at)
                 .is_some_and(|told| witness.number <= told)
         };
-        if run.witness.as_ref().is_some_and(is_told) {
-            return Covered::Yes;
+        let told = run.witness.as_ref().is_some_and(is_told);
+        match self.covers_name(run) {
+            _ if told && run.outcome.rests_on_event() => Covered::Yes,
+            Covered::No if told && !self.is_pending(run) => Covered::Yes,
+            covered => covered,
         }
-        self.covers_name(run)
+    }
+
+    fn is_pending(&self, run: &Run) -> bool {
+        let counted = self.run(&run.container, run.hook);
+        counted.is_some_and(|counted| counted.pending.contains(&(run.restart, run.attempt)))
     }
 
     fn covers_name(&self, run: &Run) -> Covered {
         let counted = self.run(&run.container, run.hook);
         let key = (run.restart, run.attempt);
         match counted {
-            Some(counted) if counted.pending.contains(&key) => Covered::No,
+            Some(_) if self.is_pending(run) => Covered::No,
             Some(counted) if key == counted.last() => Covered::As(counted.outcome),
             Some(counted) if key < counted.last() => Covered::Yes,
             _ => Covered::No,

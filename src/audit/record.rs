@@ -130,7 +130,7 @@ pub struct Run {
     /// Part of a postStart failure's cascade, which is not told twice.
     pub cascade: bool,
     pub evidence: Vec<Box<str>>,
-    /// What told of its failure, where an Event did.
+    /// What told of its failure, or else of its beginning, where an Event did.
     pub witness: Option<Witness>,
 }
 

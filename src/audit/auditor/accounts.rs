@@ -306,12 +306,10 @@ impl Open {
             LineKind::of(other.reason, other.note) == Some(kind) && is_later
         });
         let is_new = |witness: &Option<Witness>| match witness {
-            None => is_latest,
-            Some(witness) => {
-                witness.kind == kind
-                    && account::is_same_birth(witness.born_at, born_at)
-                    && witness.number > told
+            Some(witness) if witness.kind == kind => {
+                account::is_same_birth(witness.born_at, born_at) && witness.number > told
             }
+            _ => is_latest,
         };
         let failed = self.failures(container, hook).map(|run| run.witness);
         told.saturating_add(count(failed.filter(is_new)))

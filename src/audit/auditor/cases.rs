@@ -265,7 +265,7 @@ impl Auditor {
         }
         let before = match open.tally.runs.get_mut(&key(run)) {
             Some(counted) if is_same(&counted.verdict) => {
-                counted.verdict.witness = counted.verdict.witness.or(run.witness);
+                counted.verdict.witness = run.witness.or(counted.verdict.witness);
                 return;
             }
             Some(counted) => Some(counted.verdict.clone()),

@@ -43,6 +43,7 @@ pub struct Kill {
     pub note: Note,
     /// The Event object that told it.
     pub event: Option<Box<str>>,
+    pub witness: Option<Witness>,
     /// `FailedPreStopHook` of this delivery.
     pub failure: Option<Failure>,
 }
@@ -190,15 +191,17 @@ pub fn lives(
     refused.extend(unfit(&lives, &kills, &placed));
     for (place, kill) in placed {
         let (note, event) = (kill.line.note, Some(kill.line.name.clone()));
+        let witness = kill.witness();
         let life = &mut lives[place];
         if tells_of_post_start(&kill) {
-            life.post_start_witness = life.post_start_witness.or_else(|| kill.witness());
+            life.post_start_witness = life.post_start_witness.or(witness);
         }
         life.told_attempts += u32::from(kill.is_told);
         life.kills.push(Kill {
             at: kill.at,
             note,
             event,
+            witness,
             failure: None,
         });
     }
@@ -423,6 +426,7 @@ fn lost_stop(lives: &mut Vec<Life>, failure: &Occurrence<'_>, counted: Option<u3
             at: failure.at,
             note: Note::StoppingContainer,
             event: None,
+            witness: None,
             failure: Some(Failure::of(failure)),
         });
     }

@@ -72,6 +72,7 @@ impl Delivery<'_> {
         run.grace_seconds = grace.map(|grace| grace.seconds);
         run.trigger = self.trigger();
         run.cascade = self.kill.note == Note::FailedPostStartHook;
+        run.witness = self.kill.witness;
         if self.kill.event.is_some() {
             run.evidence.push(evidence::event("Killing", self.kill.at));
         }
