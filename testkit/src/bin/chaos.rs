@@ -37,7 +37,7 @@ struct Arguments {
     /// What a loss is looked for in
     #[arg(long, value_name = "DIR", default_value = "target/chaos")]
     out: PathBuf,
-    /// The document whose table is written
+    /// The document whose rows of these faults are written
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
     /// Parts of faults' names; all of them without
@@ -65,7 +65,12 @@ fn main() -> anyhow::Result<ExitCode> {
         true => !arguments.short || fault.short_rounds.is_some(),
         false => names.iter().any(|name| fault.name.contains(name.as_str())),
     };
-    let chosen: Vec<Fault> = faults::all().into_iter().filter(is_chosen).collect();
+    let known = faults::all();
+    let chosen: Vec<Fault> = known
+        .iter()
+        .filter(|fault| is_chosen(fault))
+        .cloned()
+        .collect();
     if chosen.is_empty() {
         bail!("no fault is called like {names:?}");
     }
@@ -82,12 +87,12 @@ fn main() -> anyhow::Result<ExitCode> {
             _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         }
     })?;
-    let made = table(&rows);
-    stdout().write_all(made.as_bytes())?;
+    stdout().write_all(table(&rows).as_bytes())?;
     if let Some(path) = &arguments.table {
         let text = fs::read_to_string(path)
             .with_context(|| format!("{} cannot be read", path.display()))?;
-        let text = document(&text, &made)
+        let known: Vec<&str> = known.iter().map(|fault| fault.name).collect();
+        let text = document(&text, &rows, &known)
             .with_context(|| format!("{} has no place for the table", path.display()))?;
         fs::write(path, text)?;
     }

@@ -28,18 +28,8 @@ impl Row {
             false => "**broken**",
         }
     }
-}
 
-const BEGIN: &str = "<!-- made by `make chaos` -->";
-const END: &str = "<!-- end -->";
-
-pub fn table(rows: &[Row]) -> String {
-    let mut text = String::from(
-        "| fault | times | failures produced | counted | lost | doubled | expired | unattributed | told otherwise | successes missing | \
-         terminations missing | invented | gaps | s without a leader | takeover, s | requests/min | peak MiB | |\n\
-         | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --- |\n",
-    );
-    for row in rows {
+    fn line(&self) -> String {
         let Difference {
             produced,
             counted,
@@ -50,30 +40,41 @@ pub fn table(rows: &[Row]) -> String {
             terminations_missing,
             invented,
             ..
-        } = &row.difference;
+        } = &self.difference;
         let cells = [
-            format!("**{}**: {}", row.name, row.about),
-            row.times.to_string(),
+            format!("**{}**: {}", self.name, self.about),
+            self.times.to_string(),
             produced.to_string(),
             counted.to_string(),
             lost.to_string(),
             doubled.to_string(),
-            row.expired.to_string(),
-            row.unattributed.to_string(),
+            self.expired.to_string(),
+            self.unattributed.to_string(),
             told_otherwise.to_string(),
             successes_missing.to_string(),
             terminations_missing.to_string(),
             invented.to_string(),
-            row.gaps.to_string(),
-            format!("{:.1}", row.seconds_without_leader),
-            takeovers(&row.takeover_seconds),
-            format!("{:.0}", row.requests_per_minute),
-            format!("{:.1}", row.peak_memory_kibibytes as f64 / 1024.0),
-            row.verdict().to_owned(),
+            self.gaps.to_string(),
+            format!("{:.1}", self.seconds_without_leader),
+            takeovers(&self.takeover_seconds),
+            format!("{:.0}", self.requests_per_minute),
+            format!("{:.1}", self.peak_memory_kibibytes as f64 / 1024.0),
+            self.verdict().to_owned(),
         ];
-        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        format!("| {} |\n", cells.join(" | "))
     }
-    text
+}
+
+const BEGIN: &str = "<!-- made by `make chaos` -->";
+const END: &str = "<!-- end -->";
+
+const HEAD: &str = "| fault | times | failures produced | counted | lost | doubled | expired | unattributed | told otherwise | successes missing | \
+         terminations missing | invented | gaps | s without a leader | takeover, s | requests/min | peak MiB | |\n\
+         | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --- |\n";
+
+pub fn table(rows: &[Row]) -> String {
+    let lines: String = rows.iter().map(Row::line).collect();
+    format!("{HEAD}{lines}")
 }
 
 /// Least to most.
@@ -86,24 +87,59 @@ fn takeovers(seconds: &[f64]) -> String {
     }
 }
 
-/// The document with its measured table exchanged; none where it has no place for one.
-pub fn document(text: &str, table: &str) -> Option<String> {
+/// The document with these rows in its measured table; those of other faults stay, of faults that are `known`, in
+/// their order. `None` where it has no place for a table.
+pub fn document(text: &str, rows: &[Row], known: &[&str]) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}{END}{after}"))
+    let (old, after) = rest.split_once(END)?;
+    let line_of = |name: &&str| {
+        let row = rows.iter().find(|row| row.name == *name);
+        let kept = || {
+            let begins = format!("| **{name}**:");
+            let line = old.lines().find(|line| line.starts_with(&begins))?;
+            Some(format!("{line}\n"))
+        };
+        row.map(Row::line).or_else(kept)
+    };
+    let lines: String = known.iter().filter_map(line_of).collect();
+    Some(format!("{before}{BEGIN}\n{HEAD}{lines}{END}{after}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn row(name: &str, times: u32) -> Row {
+        Row {
+            name: name.into(),
+            about: "about it".into(),
+            times,
+            difference: Difference::default(),
+            expired: 0,
+            unattributed: 0,
+            gaps: 0,
+            seconds_without_leader: 0.0,
+            takeover_seconds: Vec::new(),
+            requests_per_minute: 0.0,
+            peak_memory_kibibytes: 0,
+            problems: Vec::new(),
+        }
+    }
+
     #[test]
-    fn only_what_stands_between_the_marks_is_exchanged() {
+    fn rows_are_exchanged_one_by_one_and_nothing_else_is() {
         let text = format!("# A\n{BEGIN}\nold\n{END}\nB\n");
-        let made = document(&text, "new\n").unwrap();
-        assert_eq!(made, format!("# A\n{BEGIN}\nnew\n{END}\nB\n"));
-        assert_eq!(document(&made, "new\n").unwrap(), made);
-        assert_eq!(document("# A\n", "new\n"), None);
+        let known = ["calm", "killed"];
+        let made = document(&text, &[row("killed", 1)], &known).unwrap();
+        let expected = table(&[row("killed", 1)]);
+        assert_eq!(made, format!("# A\n{BEGIN}\n{expected}{END}\nB\n"));
+        let made = document(&made, &[row("calm", 3)], &known).unwrap();
+        let made = document(&made, &[row("killed", 2)], &known).unwrap();
+        let expected = table(&[row("calm", 3), row("killed", 2)]);
+        assert_eq!(made, format!("# A\n{BEGIN}\n{expected}{END}\nB\n"));
+        let made = document(&made, &[], &["calm"]).unwrap();
+        assert!(!made.contains("killed"), "{made}");
+        assert_eq!(document("# A\n", &[], &known), None);
     }
 
     #[test]
