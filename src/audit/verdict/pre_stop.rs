@@ -11,7 +11,7 @@ use super::{View, evidence, request, skipped};
 use crate::audit::case::ContainerCase;
 use crate::audit::moment::Moment;
 use crate::audit::observation::{HookSpec, Note, StatusReason};
-use crate::audit::record::{Interval, Run};
+use crate::audit::record::{Interval, LineKind, Run, Witness};
 use crate::audit::words::{
     AttemptReason, Confidence, ContainerType, Handler, Outcome, Reason, Trigger,
 };
@@ -72,7 +72,8 @@ impl Delivery<'_> {
         run.grace_seconds = grace.map(|grace| grace.seconds);
         run.trigger = self.trigger();
         run.cascade = self.kill.note == Note::FailedPostStartHook;
-        run.witness = self.kill.witness;
+        let is_of_stop = |witness: &Witness| matches!(witness.kind, LineKind::Killing(_));
+        run.witness = self.kill.witness.filter(is_of_stop);
         if self.kill.event.is_some() {
             run.evidence.push(evidence::event("Killing", self.kill.at));
         }
