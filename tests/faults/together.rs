@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookaudit_testkit::api_server::Faults;
 
-use crate::node::{Life, Workload};
+use crate::node::{Life, NAMESPACE, Workload};
 use crate::world::World;
 
 fn life(workload: Workload, begins_seconds: f64, lives_seconds: f64, failures: u32) -> Life {
@@ -64,4 +64,23 @@ fn what_a_look_up_told_is_counted_once_after_a_kill() {
     world.run(84);
     world.kill_and_start("a", 31);
     rest(world);
+}
+
+#[test]
+fn events_expire_while_nobody_watches() {
+    let mut world = with(life(Workload::Starter, 0.0, 40.0, 0));
+    world.run(37);
+    world.kill("a");
+    world.run(60);
+    for event in world.server.objects("events") {
+        let name = event["metadata"]["name"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/events/{name}");
+        world.server.remove(&path);
+    }
+    world.start("a");
+    world.run(120);
+    let status = world.report(Workload::Starter).status.unwrap();
+    let gaps = status.observation.unwrap().gaps;
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert_eq!(gaps[0].reason, "NotWatched");
 }

@@ -106,6 +106,7 @@ const ACCOUNT: Shape = Shape::Record(&[
     ("sequence", Shape::Number),
     ("time", TIME),
     ("marks", Shape::Text),
+    ("living", Shape::Text),
     ("open", Shape::Text),
     ("counted", Shape::Text),
 ]);

@@ -42,7 +42,7 @@ pub(super) struct Seen {
     pub(super) target: WorkloadRef,
     /// `None` without a status.
     pub(super) digest: Option<StatusDigest>,
-    pub(super) gap_count: i64,
+    pub(super) lost: Lost,
     /// The list or watch that told of it.
     pub(super) epoch: u64,
 }
@@ -60,9 +60,26 @@ impl Seen {
             owner_uids: audit.owner_uids().collect(),
             target: audit.spec.target_ref.workload(),
             digest: audit.status.as_ref().map(StatusDigest::of),
-            gap_count: audit.status.as_ref().map_or(0, gap_count),
+            lost: audit.status.as_ref().map_or_else(Lost::default, Lost::of),
             epoch,
         }
+    }
+}
+
+/// How many gaps a status tells of, and how many seconds they have together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Lost {
+    gaps: i64,
+    seconds: i64,
+}
+
+impl Lost {
+    pub(super) fn of(status: &HookAuditStatus) -> Self {
+        let observation = status.observation.as_ref();
+        observation.map_or_else(Self::default, |observation| Self {
+            gaps: observation.gap_count,
+            seconds: observation.lost_seconds,
+        })
     }
 }
 
@@ -345,22 +362,16 @@ fn needed(scope: ReportScope, row: &Row) -> Option<Urgency> {
     news.or(has_untold_gap(workload, &status, seen).then_some(Urgency::Counters))
 }
 
-/// A gap is worth a write of its own where something started or stopped in it.
+/// A gap is worth a write of its own where something started or stopped in it; also where it only makes one longer
+/// that was told.
 pub(super) fn has_untold_gap(workload: &Workload, status: &HookAuditStatus, seen: &Seen) -> bool {
-    workload.gap_matters && gap_count(status) > seen.gap_count
+    workload.gap_matters && Lost::of(status) > seen.lost
 }
 
 /// The tallies rest on what the API holds: writing them loses nothing that another process counted.
 pub(super) fn rests_on(workload: &Workload, seen: &Seen) -> bool {
     seen.digest.is_none()
         || workload.basis.report_version.as_deref() == Some(&*seen.resource_version)
-}
-
-pub(super) fn gap_count(status: &HookAuditStatus) -> i64 {
-    status
-        .observation
-        .as_ref()
-        .map_or(0, |observation| observation.gap_count)
 }
 
 /// The object names no owner, or one that had the same name before.

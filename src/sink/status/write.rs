@@ -16,7 +16,7 @@ use crate::sink::call::{Answer, CallError, call};
 
 use super::WriteResult;
 use super::digest::StatusDigest;
-use super::plan::{Key, Seen, gap_count, has_untold_gap, owner_missing, rests_on};
+use super::plan::{Key, Lost, Seen, has_untold_gap, owner_missing, rests_on};
 
 /// How the API server says, with code 500, that the installed definition lacks a field.
 const UNDECLARED: &str = "failed to create typed patch object";
@@ -99,7 +99,7 @@ impl Api {
                 &status,
                 Seen {
                     digest: Some(digest),
-                    gap_count: gap_count(&status),
+                    lost: Lost::of(&status),
                     ..seen
                 },
             )
@@ -137,7 +137,7 @@ impl Api {
             owner_uids: workload.uid.into_iter().collect(),
             target: workload.target.clone(),
             digest: None,
-            gap_count: 0,
+            lost: Lost::default(),
             epoch,
         })
     }
