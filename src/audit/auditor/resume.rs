@@ -110,15 +110,20 @@ impl Auditor {
         else {
             return;
         };
-        let from = gap.from.max(kept.account.at).min(gap.to);
-        kept.add_gap(
-            now,
-            Gap {
+        // What an open pod had is not in the status, however long before it was.
+        let is_open = kept.others.pods.iter().any(|pod| pod.is_open);
+        let from = match is_open {
+            true => gap.from,
+            false => gap.from.max(kept.others.at),
+        };
+        if from < gap.to {
+            let gap = Gap {
                 from,
                 ..gap.clone()
-            },
-        );
-        if kept.account.pods.iter().any(|pod| pod.is_open) {
+            };
+            kept.add_gap(now, gap);
+        }
+        if is_open {
             kept.ledger.gaps_matter();
         }
         self.ledgers.dirty.insert(workload);
