@@ -239,7 +239,8 @@ impl Open {
         }
     }
 
-    /// A postStart failure was counted by one of its two Events, and the watch of the other is behind.
+    /// A postStart failure was counted by one of its two Events, or by what the pod's status showed, and the watch of
+    /// the other, or of both, is behind.
     pub(super) fn awaits_witness(&self) -> bool {
         self.case.containers.iter().any(|container| {
             let told = |reason| {
@@ -252,7 +253,9 @@ impl Open {
                     .map(|line| line.count)
                     .fold(0, u32::saturating_add)
             };
+            let mut failures = self.failures(container, Hook::PostStart);
             told(EventReason::FailedPostStartHook) != told(EventReason::Killing)
+                || failures.any(|run| run.witness.is_none())
         })
     }
 
