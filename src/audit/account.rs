@@ -196,25 +196,14 @@ impl PodAccount {
                 .is_some_and(|told| witness.number <= told)
         };
         let told = run.witness.as_ref().is_some_and(is_told);
-        match self.covers_name(run) {
-            _ if told && run.outcome.rests_on_event() => Covered::Yes,
-            Covered::No if told && !self.is_pending(run) => Covered::Yes,
-            covered => covered,
-        }
-    }
-
-    fn is_pending(&self, run: &Run) -> bool {
-        let counted = self.run(&run.container, run.hook);
-        counted.is_some_and(|counted| counted.pending.contains(&(run.restart, run.attempt)))
-    }
-
-    fn covers_name(&self, run: &Run) -> Covered {
         let counted = self.run(&run.container, run.hook);
         let key = (run.restart, run.attempt);
         match counted {
-            Some(_) if self.is_pending(run) => Covered::No,
+            _ if told && run.outcome.rests_on_event() => Covered::Yes,
+            Some(counted) if counted.pending.contains(&key) => Covered::No,
             Some(counted) if key == counted.last() => Covered::As(counted.outcome),
             Some(counted) if key < counted.last() => Covered::Yes,
+            _ if told => Covered::Yes,
             _ => Covered::No,
         }
     }

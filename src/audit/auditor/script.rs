@@ -198,11 +198,11 @@ impl Script {
         restart: u32,
         end: TerminatedSeen,
     ) -> Self {
-        self = self.terminated(seconds, restart, end);
-        let shown = self.pod.containers[0].status.clone().unwrap().state;
-        let StateSeen::Terminated(end) = shown else {
-            return self;
+        let end = TerminatedSeen {
+            container_id: Some(u64::from(restart) + 1),
+            ..end
         };
+        self = self.terminated(seconds, restart, end.clone());
         self.state(restart, StateSeen::Terminated(end.clone()), Some(end));
         self.show(seconds)
     }
