@@ -226,9 +226,11 @@ impl World {
         }
     }
 
+    /// Not while the Lease is gone and somebody leads on without it: a candidate that starts then makes one.
     fn restart(&mut self, node: usize) {
-        if self.lease.is_none() {
-            return;
+        let others_lead = self.leading().iter().any(|leading| *leading != node);
+        if self.lease.is_none() && others_lead {
+            return self.schedule(self.now_millis + RESTART_MILLIS, node, Event::Wakes);
         }
         let starts_at = self.local_at(node, self.now_millis + RESTART_MILLIS);
         self.number += 1;
