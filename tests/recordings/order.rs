@@ -112,9 +112,10 @@ impl Scene {
 /// The watch on which an observation came: one per resource, of Events one per reason.
 fn lane(observation: &Observation, wide: bool) -> Lane {
     let resource = match observation {
-        Observation::Pod(_) | Observation::PodGone(_) => Resource::Pods,
-        Observation::Event(_) | Observation::Found(_) if wide => Resource::Events,
-        Observation::Event(event) | Observation::Found(event) => {
+        // What is found was asked for, because of what the pod's own stream had told.
+        Observation::Pod(_) | Observation::PodGone(_) | Observation::Found(_) => Resource::Pods,
+        Observation::Event(_) if wide => Resource::Events,
+        Observation::Event(event) => {
             return format!("reason={}", event.reason.as_str());
         }
         Observation::Node(_) | Observation::NodeGone { .. } => Resource::Nodes,

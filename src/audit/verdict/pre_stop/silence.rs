@@ -171,7 +171,9 @@ impl Delivery<'_> {
         if self.kubelet_restarted_before(ended.seen_at) {
             return Some(Reason::KubeletRestarted);
         }
-        if self.view.case.event_budget_spent(ended.seen_at) {
+        // By the node's clock, on which the Events are stamped too.
+        let ended_at = ended.moment().map_or(ended.seen_at, |moment| moment.latest);
+        if self.view.case.event_budget_spent(ended_at) {
             return Some(Reason::EventBudgetSpent);
         }
         let lost = self.view.world.gaps.covers(
