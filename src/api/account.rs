@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::account::{Account, LineAccount, Marks, PodAccount, RunAccount};
+use crate::audit::account::{Account, LineAccount, Marks, Numbers, PodAccount, RunAccount};
 use crate::audit::observation::{EventReason, Note};
 use crate::audit::record::LineKind;
 use crate::audit::words::{Hook, Outcome, TerminationResult};
@@ -54,7 +54,8 @@ struct PackedLine {
     container: u16,
     kind: u8,
     born_at_nanosecond: i64,
-    count: u32,
+    last: u32,
+    missing: Vec<u32>,
 }
 
 /// The account as a status carries it.
@@ -140,7 +141,8 @@ impl Packed {
                 container: self.number(&line.container),
                 kind: pack_kind(line.kind)?,
                 born_at_nanosecond: i64::try_from(line.born_at.as_nanosecond()).ok()?,
-                count: line.count,
+                last: line.counted.last,
+                missing: line.counted.missing.clone(),
             })
         });
         PackedPod {
@@ -180,7 +182,10 @@ impl Packed {
                 container: container(line.container)?,
                 kind: unpack_kind(line.kind)?,
                 born_at: Timestamp::from_nanosecond(i128::from(line.born_at_nanosecond)).ok()?,
-                count: line.count,
+                counted: Numbers {
+                    last: line.last,
+                    missing: line.missing.clone(),
+                },
             })
         });
         PodAccount {
@@ -274,7 +279,10 @@ mod tests {
                         container: "sidecar".into(),
                         kind: LineKind::Killing(Note::LivenessProbe),
                         born_at,
-                        count: 9,
+                        counted: Numbers {
+                            last: 9,
+                            missing: vec![3, 4],
+                        },
                     }],
                 },
             ],

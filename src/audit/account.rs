@@ -8,16 +8,20 @@
 //!   that it does not list those whose Events are all older than its marks: its writer had seen them,
 //!   counted them and let them go.
 
-use std::collections::BTreeMap;
+mod marks;
+mod numbers;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::case::events::EventLine;
 use super::moment::shifted;
-use super::observation::{EventReason, EventSeen, Uid};
+use super::observation::{EventSeen, Uid};
 use super::record::{LineKind, Run, Witness};
 use super::words::{Hook, Outcome, TerminationResult};
+pub use marks::Marks;
+pub use numbers::Numbers;
 
 /// Two witnesses of one postStart failure are Events that a kubelet makes in the same millisecond.
 const SAME_BIRTH: SignedDuration = SignedDuration::from_secs(1);
@@ -65,13 +69,13 @@ pub struct RunAccount {
     pub pending: Vec<(u32, u32)>,
 }
 
-/// How many occurrences of an Event are counted.
+/// Which occurrences of an Event are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineAccount {
     pub container: Box<str>,
     pub kind: LineKind,
     pub born_at: Timestamp,
-    pub count: u32,
+    pub counted: Numbers,
 }
 
 /// What a status says of one run.
@@ -155,20 +159,20 @@ impl Resumed {
         }
     }
 
-    /// How many occurrences of this Event are in the tallies.
+    /// Which occurrences of this Event are in the tallies.
     #[must_use]
-    pub fn told(&self, event: &EventSeen, container: &str) -> u32 {
+    pub fn told(&self, event: &EventSeen, container: &str) -> Numbers {
         if let Some(told) = LineAccount::told(&self.pod.lines, event, container) {
-            return told;
+            return told.clone();
         }
         let is_new = self.pod.is_open
             || !self.account.marks.cover(event)
             || self.account.is_outlived_by(event);
-        if is_new {
+        Numbers::up_to(if is_new {
             self.stops_told(event, container)
         } else {
             event.count
-        }
+        })
     }
 
     /// A failure of a preStop that is counted tells of the beginning of its stop, whose own Event came later.
@@ -183,7 +187,9 @@ impl Resumed {
                 && born_at(event).is_some_and(|born_at| born_at <= line.born_at)
         };
         let failed = self.pod.lines.iter().find(begun_before).filter(|_| is_stop);
-        failed.map_or(0, |line| line.count.min(event.count))
+        failed.map_or(0, |line| {
+            line.counted.before_first_missing().min(event.count)
+        })
     }
 }
 
@@ -193,16 +199,22 @@ impl PodAccount {
     pub fn covers(&self, run: &Run) -> Covered {
         let is_told = |witness: &Witness| {
             LineAccount::told_of(&self.lines, &run.container, witness.kind, witness.born_at)
-                .is_some_and(|told| witness.number <= told)
+                .is_some_and(|told| told.contains(witness.number))
         };
         let told = run.witness.as_ref().is_some_and(is_told);
+        // Who saw less of the pod took another stop to be this one, and counted it as one that did not fail.
+        let is_untold = run.outcome.rests_on_event()
+            && run
+                .witness
+                .is_some_and(|witness| witness.kind == LineKind::PreStopFailed)
+            && !told;
         let counted = self.run(&run.container, run.hook);
         let key = (run.restart, run.attempt);
         match counted {
             _ if told && run.outcome.rests_on_event() => Covered::Yes,
             Some(counted) if counted.pending.contains(&key) => Covered::No,
             Some(counted) if key == counted.last() => Covered::As(counted.outcome),
-            Some(counted) if key < counted.last() => Covered::Yes,
+            Some(counted) if key < counted.last() && !is_untold => Covered::Yes,
             _ if told => Covered::Yes,
             _ => Covered::No,
         }
@@ -257,7 +269,7 @@ impl LineAccount {
         for line in earlier {
             let same = |known: &&mut Self| known.is_of(&line.container, line.kind, line.born_at);
             if let Some(known) = lines.iter_mut().find(same) {
-                known.count = known.count.max(line.count);
+                known.counted.add(&line.counted);
                 continue;
             }
             let told = |known: &Self| known.container == line.container && known.kind == line.kind;
@@ -274,25 +286,25 @@ impl LineAccount {
             container: container.into(),
             kind: LineKind::of(event.reason, event.note)?,
             born_at: born_at(event)?,
-            count: event.count,
+            counted: Numbers::up_to(event.count),
         })
     }
 
-    /// How many occurrences of this Event are counted, if the lines tell of it.
+    /// Which occurrences of this Event are counted, if the lines tell of it.
     #[must_use]
-    pub fn told(lines: &[Self], event: &EventSeen, container: &str) -> Option<u32> {
+    pub fn told<'a>(lines: &'a [Self], event: &EventSeen, container: &str) -> Option<&'a Numbers> {
         let kind = LineKind::of(event.reason, event.note)?;
         Self::told_of(lines, container, kind, born_at(event)?)
     }
 
-    /// How many occurrences of the Event born then are counted, if the lines tell of it.
+    /// Which occurrences of the Event born then are counted, if the lines tell of it.
     #[must_use]
-    pub fn told_of(
-        lines: &[Self],
+    pub fn told_of<'a>(
+        lines: &'a [Self],
         container: &str,
         kind: LineKind,
         born_at: Timestamp,
-    ) -> Option<u32> {
+    ) -> Option<&'a Numbers> {
         let line = lines
             .iter()
             .find(|line| line.is_of(container, kind, born_at));
@@ -300,7 +312,7 @@ impl LineAccount {
             let mut lines = lines.iter();
             lines.find(|line| line.is_ahead() && *line.container == *container && line.kind == kind)
         };
-        Some(line.or_else(ahead)?.count)
+        Some(&line.or_else(ahead)?.counted)
     }
 
     /// Failures that were counted by what the pod's status showed, before any Event told of them.
@@ -310,7 +322,7 @@ impl LineAccount {
             container: container.into(),
             kind: LineKind::PostStartFailed,
             born_at: Timestamp::UNIX_EPOCH,
-            count,
+            counted: Numbers::up_to(count),
         }
     }
 
@@ -318,20 +330,20 @@ impl LineAccount {
         self.born_at == Timestamp::UNIX_EPOCH
     }
 
-    /// Adds the counted occurrences of one Event; another witness of the same failures raises the count.
-    pub fn count(lines: &mut Vec<Self>, container: &str, line: &EventLine, count: u32) {
+    /// Adds counted occurrences of one Event; another witness of the same failures adds what it tells.
+    pub fn count(lines: &mut Vec<Self>, container: &str, line: &EventLine, counted: Numbers) {
         let (Some(kind), Some(born_at)) = (LineKind::of(line.reason, line.note), line.born_at)
         else {
             return;
         };
         let same = |known: &&mut Self| known.is_of(container, kind, born_at);
         match lines.iter_mut().find(same) {
-            Some(known) => known.count = known.count.max(count),
+            Some(known) => known.counted.add(&counted),
             None => lines.push(Self {
                 container: container.into(),
                 kind,
                 born_at,
-                count,
+                counted,
             }),
         }
     }
@@ -347,94 +359,4 @@ pub fn born_at(event: &EventSeen) -> Option<Timestamp> {
 #[must_use]
 pub fn is_same_birth(left: Timestamp, right: Timestamp) -> bool {
     left.duration_since(right).abs() < SAME_BIRTH
-}
-
-/// The highest resourceVersion taken in, per reason; never compared with that of another reason.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Marks {
-    /// Sorted by reason.
-    marks: Vec<(EventReason, u64)>,
-}
-
-impl Marks {
-    #[must_use]
-    pub fn from_pairs(mut marks: Vec<(EventReason, u64)>) -> Self {
-        marks.sort_unstable();
-        marks.dedup_by_key(|(reason, _)| *reason);
-        Self { marks }
-    }
-
-    #[must_use]
-    pub fn pairs(&self) -> &[(EventReason, u64)] {
-        &self.marks
-    }
-
-    pub fn raise(&mut self, reason: EventReason, version: u64) {
-        if version == 0 {
-            return;
-        }
-        match self
-            .marks
-            .binary_search_by_key(&reason, |(reason, _)| *reason)
-        {
-            Ok(place) => self.marks[place].1 = self.marks[place].1.max(version),
-            Err(place) => {
-                self.marks.reserve_exact(1);
-                self.marks.insert(place, (reason, version));
-            }
-        }
-    }
-
-    /// These marks, each lowered so far that it does not cover the version of its reason.
-    #[must_use]
-    pub fn below(&self, versions: &BTreeMap<EventReason, u64>) -> Self {
-        let mut marks = Self::default();
-        for (reason, version) in &self.marks {
-            let limit = versions
-                .get(reason)
-                .map_or(u64::MAX, |least| least.saturating_sub(1));
-            marks.raise(*reason, limit.min(*version));
-        }
-        marks
-    }
-
-    /// Raises these marks to those of `other`, but for reasons that `is_held`; whether it held one back.
-    pub fn raise_to(&mut self, other: &Self, is_held: impl Fn(EventReason) -> bool) -> bool {
-        let mut held = false;
-        for (reason, version) in &other.marks {
-            if is_held(*reason) {
-                held = true;
-            } else {
-                self.raise(*reason, *version);
-            }
-        }
-        held
-    }
-
-    /// The Event, as it is, was taken in by whoever holds these marks.
-    #[must_use]
-    pub fn cover(&self, event: &EventSeen) -> bool {
-        self.covers(event.reason, event.resource_version)
-    }
-
-    /// All that `other` tells was taken in by whoever holds these marks.
-    #[must_use]
-    pub fn cover_all(&self, other: &Self) -> bool {
-        other
-            .marks
-            .iter()
-            .all(|(reason, version)| self.covers(*reason, *version))
-    }
-
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.marks.is_empty()
-    }
-
-    fn covers(&self, reason: EventReason, version: u64) -> bool {
-        let mark = self
-            .marks
-            .binary_search_by_key(&reason, |(reason, _)| *reason);
-        version > 0 && mark.is_ok_and(|place| version <= self.marks[place].1)
-    }
 }

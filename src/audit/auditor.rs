@@ -5,13 +5,14 @@
 //!   again from a status, whoever wrote it. `resume`: what happened while nothing watched.
 //! - `pods`: what a pod's own stream does to the roster and to cases.
 //! - `events`: which case an Event belongs to. `early`: those that wait for theirs.
-//! - `cases`: a case judged, settled, amended, closed.
+//! - `cases`: a case judged, settled, amended, closed. `closed`: what is kept of it then.
 //! - `reports`: what `HookAudit`s on the API tell.
 //! - `ledgers`: what stays per workload, and the snapshot of it.
 
 mod accounts;
 mod attribution;
 mod cases;
+mod closed;
 mod early;
 mod events;
 mod kept;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::account::Marks;
 use super::gap::Gaps;
 use super::moment::{seconds, seconds_after};
 use super::nodes::Nodes;
@@ -43,11 +45,11 @@ use super::roster::Roster;
 use super::snapshot::{Snapshot, Workload};
 use super::verdict::SETTLE_SECONDS;
 use cases::Open;
+use closed::Closed;
 use early::EarlyEvents;
 use events::CountedGone;
 use ledgers::Ledgers;
 use pods::Resting;
-use rebase::Closed;
 
 /// Events are kept for an hour (`--event-ttl`); five minutes less leaves time to list them.
 const EVENT_LIFE_SECONDS: f64 = 3300.0;
@@ -113,8 +115,8 @@ pub struct Auditor {
     counted_gone: BTreeMap<Uid, CountedGone>,
     /// Streams of Events that are listed again.
     relisting: BTreeSet<Stream>,
-    /// Pods whose newest Events no mark tells of yet.
-    held: BTreeSet<Uid>,
+    /// What marks are raised to when lists are complete.
+    held: BTreeMap<WorkloadId, Marks>,
     early: EarlyEvents,
     /// A static pod's Events carry the uid of its manifest, in the namespace of its mirror.
     mirrors: BTreeMap<(Box<str>, Uid), Uid>,
@@ -182,7 +184,7 @@ impl Auditor {
             closed: Closed::default(),
             counted_gone: BTreeMap::new(),
             relisting: BTreeSet::new(),
-            held: BTreeSet::new(),
+            held: BTreeMap::new(),
             early: EarlyEvents::default(),
             mirrors: BTreeMap::new(),
             ledgers: Ledgers::default(),
@@ -335,6 +337,7 @@ impl Auditor {
             self.synced_at = self.now;
             self.all_synced();
             self.take_up();
+            self.raise_held();
             let uids: Vec<Uid> = self.cases.keys().copied().collect();
             for uid in uids {
                 self.touch(uid);

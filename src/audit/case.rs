@@ -124,6 +124,9 @@ pub struct DeletionFact {
     pub after_begin: Option<bool>,
 }
 
+/// Containers of a pod that only Events tell of: whoever may write Events may name any.
+const UNSEEN_CONTAINERS_MAX: usize = 32;
+
 /// Deletion deadlines kept of one pod.
 const DELETIONS_KEPT: usize = 16;
 
@@ -193,6 +196,29 @@ impl Case {
     pub fn absorb_gone(&mut self, now: Timestamp, pod: &PodSeen) {
         self.absorb_pod(now, Seen::Live, pod);
         self.gone_at.get_or_insert(now);
+    }
+
+    /// Takes the containers and hooks of another case on the same pod, which only other Events tell of.
+    pub fn widen(&mut self, told: Self) {
+        for other in told.containers {
+            let place = self
+                .containers
+                .iter()
+                .position(|known| known.name == other.name);
+            if let Some(place) = place {
+                let known = &mut self.containers[place];
+                known.post_start = known.post_start.take().or(other.post_start);
+                known.pre_stop = known.pre_stop.take().or(other.pre_stop);
+            } else if self.containers.len() < UNSEEN_CONTAINERS_MAX {
+                self.containers.push(other);
+            }
+        }
+    }
+
+    /// The pod was listed once and is not any more.
+    pub fn vanish(&mut self, now: Timestamp) {
+        self.gone_at.get_or_insert(now);
+        self.vanished = true;
     }
 
     fn absorb_container(&mut self, now: Timestamp, seen: Seen, container: &ContainerSeen) {
@@ -295,10 +321,10 @@ impl Case {
         }
     }
 
-    /// The kubelet's budget for this pod's warnings was spent: 25 at once, then one per 300 s
+    /// The kubelet's budget for this pod's warnings was spent by then: 25 at once, then one per 300 s
     /// (client-go tools/record/events_cache.go, one bucket per type from 1.32).
     #[must_use]
-    pub fn event_budget_spent(&self, now: Timestamp) -> bool {
+    pub fn event_budget_spent(&self, at: Timestamp) -> bool {
         const BURST: f64 = 25.0;
         const REFILL_SECONDS: f64 = 300.0;
         let lines = self
@@ -313,7 +339,7 @@ impl Case {
             .fold(0, u32::saturating_add);
         let first = told.iter().filter_map(|(_, first)| *first).min();
         let refilled = first.map_or(0.0, |first| {
-            seconds(first.earliest, now).max(0.0) / REFILL_SECONDS
+            seconds(first.earliest, at).max(0.0) / REFILL_SECONDS
         });
         f64::from(count) >= BURST + refilled.floor()
     }

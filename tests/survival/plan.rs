@@ -99,3 +99,30 @@ pub(crate) fn disturbances(duration: u32) -> impl Strategy<Value = Vec<Disturban
     let one = (1..duration, kind).prop_map(|(at, kind)| Disturbance { at, kind });
     prop::collection::vec(one, 0..8)
 }
+
+/// How many seconds streams are behind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lags {
+    pub(crate) streams: [u32; 4],
+    /// Those of Events, beyond that: a connection fell silent.
+    pub(crate) events: [u32; 3],
+}
+
+impl From<[u32; 4]> for Lags {
+    fn from(streams: [u32; 4]) -> Self {
+        Self {
+            streams,
+            events: [0; 3],
+        }
+    }
+}
+
+pub(crate) fn lags() -> impl Strategy<Value = Lags> {
+    let streams = prop::array::uniform4(0_u32..6);
+    streams.prop_map(Lags::from)
+}
+
+pub(crate) fn silences(longest: u32) -> impl Strategy<Value = Lags> {
+    let events = prop::array::uniform3(prop_oneof![3 => Just(0), 1 => 30..longest]);
+    (lags(), events).prop_map(|(lags, events)| Lags { events, ..lags })
+}

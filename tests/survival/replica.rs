@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 
 use hookaudit::api::{HookAudit, HookAuditSpec, HookAuditStatus, TargetRef, base, name_for};
-use hookaudit::audit::auditor::{Auditor, Settings};
+use hookaudit::audit::auditor::{Auditor, Settings, Transition};
 use hookaudit::audit::observation::{
-    ControllerRef, Observation, ReportSeen, Resource, Stream, Thresholds,
+    ControllerRef, EventSeen, Observation, ReportSeen, Resource, Stream, Subject, Thresholds,
 };
 use hookaudit::audit::snapshot::Workload;
 use jiff::Timestamp;
 
+use crate::plan::Lags;
+
 /// What the API server keeps of its changes, per stream, in the order of their resourceVersions.
 pub(crate) type Log = BTreeMap<Stream, Vec<(Timestamp, Observation)>>;
+
+/// The Events that the API server holds, by name.
+pub(crate) type Events = BTreeMap<Box<str>, EventSeen>;
 
 pub(crate) struct Replica {
     pub(crate) auditor: Auditor,
@@ -35,7 +40,7 @@ impl Replica {
         renewed_at: Option<Timestamp>,
         log: &Log,
         state: &BTreeMap<Stream, Vec<Observation>>,
-        lags: [u32; 4],
+        lags: Lags,
     ) -> Self {
         let streams: Vec<Stream> = log.keys().cloned().collect();
         let auditor = Auditor::new(Settings {
@@ -44,9 +49,14 @@ impl Replica {
             streams: streams.clone(),
             ..Settings::default()
         });
+        let shift = usize::try_from(writer).unwrap_or_default();
         let lags = streams.iter().enumerate().map(|(number, stream)| {
-            let shift = usize::try_from(writer).unwrap_or_default();
-            (stream.clone(), lags[(number + shift) % lags.len()])
+            let lag = lags.streams[(number + shift) % lags.streams.len()];
+            let silence = match stream.resource {
+                Resource::Events => lags.events[(number + shift) % lags.events.len()],
+                _ => 0,
+            };
+            (stream.clone(), lag + silence)
         });
         let mut replica = Self {
             auditor,
@@ -82,7 +92,7 @@ impl Replica {
     }
 
     /// Takes what came on every stream until `now`, less its lag.
-    pub(crate) fn take(&mut self, now: Timestamp, log: &Log) {
+    pub(crate) fn take(&mut self, now: Timestamp, log: &Log, events: &Events) {
         for (stream, lines) in log {
             let cursor = self.cursors.entry(stream.clone()).or_default();
             let lag = jiff::SignedDuration::from_secs(i64::from(self.lags[stream]));
@@ -94,7 +104,21 @@ impl Replica {
             }
         }
         self.auditor.handle_timeout(now);
-        self.drain();
+        self.answer(now, events);
+    }
+
+    /// Finds the Events that the core asks for, far ahead of their watches.
+    fn answer(&mut self, now: Timestamp, events: &Events) {
+        while let Some(transition) = self.auditor.poll_transition() {
+            let Transition::Lookup { uid: asked, .. } = transition else {
+                continue;
+            };
+            let is_of_pod = |event: &&EventSeen| matches!(event.subject, Subject::Pod { uid: Some(uid), .. } if uid == asked);
+            for event in events.values().filter(is_of_pod) {
+                self.auditor
+                    .handle(now, Observation::Found(Box::new(event.clone())));
+            }
+        }
     }
 
     /// The watches of Events broke, and are listed again, in any order.

@@ -5,15 +5,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use hookaudit::api::HookAudit;
-use hookaudit::audit::observation::{
-    EventReason, EventSeen, Note, Observation, Resource, Stream, Subject,
-};
+use hookaudit::audit::observation::{EventReason, Note, Observation, Resource, Stream, Subject};
 use hookaudit::audit::snapshot::Workload;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::plan::{Disturbance, Kind, Owner, PodPlan};
+use crate::plan::{Disturbance, Kind, Lags, Owner, PodPlan};
 use crate::pods::{self, Step};
-use crate::replica::{Log, Replica, seen, stream, written};
+use crate::replica::{Events, Log, Replica, seen, stream, written};
 
 const REASONS: [&str; 3] = ["FailedPostStartHook", "FailedPreStopHook", "Killing"];
 /// A view is taken so often, and written a second later.
@@ -34,7 +32,7 @@ pub(crate) struct World {
     steps: Vec<(Timestamp, Step)>,
     log: Log,
     pods: BTreeMap<u128, Observation>,
-    events: BTreeMap<Box<str>, EventSeen>,
+    events: Events,
     audits: BTreeMap<String, HookAudit>,
     version: u64,
     truth: BTreeMap<String, Tallies>,
@@ -44,7 +42,7 @@ pub(crate) struct World {
     led_until: Option<u32>,
     views: Vec<Arc<Workload>>,
     processes: u64,
-    lags: [u32; 4],
+    lags: Lags,
     story: String,
 }
 
@@ -54,7 +52,7 @@ pub(crate) fn at(seconds: f64) -> Timestamp {
 }
 
 impl World {
-    pub(crate) fn new(plans: &[PodPlan], lags: [u32; 4]) -> Self {
+    pub(crate) fn new(plans: &[PodPlan], lags: Lags) -> Self {
         let mut log = Log::new();
         for resource in [Resource::HookAudits, Resource::ReplicaSets, Resource::Pods] {
             log.insert(stream(resource, None), Vec::new());
@@ -102,7 +100,7 @@ impl World {
             self.leader = Some(self.start(now));
         }
         for replica in self.leader.iter_mut().chain(&mut self.followers) {
-            replica.take(now, &self.log);
+            replica.take(now, &self.log, &self.events);
         }
         for view in std::mem::take(&mut self.views) {
             self.write(now, &view);

@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::closed::KEPT_SECONDS;
 use super::early::OldestUnlisted;
 use super::kept::Kept;
-use super::rebase::KEPT_SECONDS;
 use super::tally::RunKey;
 use super::{Auditor, Open};
-use crate::audit::account::{self, Account, LineAccount, Marks, PodAccount, Resumed};
+use crate::audit::account::{self, Account, LineAccount, Marks, Numbers, PodAccount, Resumed};
 use crate::audit::case::ContainerCase;
 use crate::audit::case::events::EventLine;
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{EventReason, Resource, Stream, Subject, Uid};
 use crate::audit::owners::WorkloadId;
-use crate::audit::record::{Gap, GapReason, LineKind, Run, Witness};
+use crate::audit::record::{Gap, GapReason, LineKind, Run};
 use crate::audit::words::Hook;
 
 /// Pods that are open, and pods of which something is counted (design contract 6).
@@ -73,14 +73,23 @@ impl Auditor {
 
     /// Raises the workload's marks to what of the pod was taken in. While a stream is listed again, its
     /// Events come in any order: what is above the mark may still be missing.
-    pub(super) fn raise_marks(&mut self, workload: WorkloadId, uid: Uid, marks: &Marks) {
+    pub(super) fn raise_marks(&mut self, workload: WorkloadId, marks: &Marks) {
         let (relisting, first) = (&self.relisting, !self.was_synced);
         let is_held = |reason| first || is_listed_again(relisting, reason);
         let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
             return;
         };
-        if kept.marks.raise_to(marks, is_held) {
-            self.held.insert(uid);
+        let held = kept.marks.raise_to(marks, is_held);
+        if !held.is_empty() {
+            let known = self.held.entry(workload).or_default();
+            known.raise_to(&held, |_| false);
+        }
+    }
+
+    /// Raises marks to what was held back, as far as it still has to be.
+    pub(super) fn raise_held(&mut self) {
+        for (workload, marks) in std::mem::take(&mut self.held) {
+            self.raise_marks(workload, &marks);
         }
     }
 
@@ -91,15 +100,7 @@ impl Auditor {
             return;
         }
         self.relisting.remove(stream);
-        for uid in std::mem::take(&mut self.held) {
-            let Some(open) = self.cases.get(&uid) else {
-                continue;
-            };
-            if let Some(workload) = open.workload {
-                let streamed = open.case.streamed.clone();
-                self.raise_marks(workload, uid, &streamed);
-            }
-        }
+        self.raise_held();
     }
 
     /// The pod has something that its workload's status may have to say.
@@ -126,9 +127,11 @@ impl Auditor {
         self.add_waiting(kept, uid, &mut account);
         // Nothing counts an Event of a pod that is gone up any more: where marks are above all of its
         // Events, they say what the lines would.
-        let is_covered = self
-            .all_seen_of_gone(uid)
-            .is_some_and(|seen| !seen.is_empty() && marks.cover_all(seen));
+        let closed = self.closed.get(uid).filter(|closed| closed.is_told_all());
+        let is_covered = closed.is_some_and(|closed| {
+            let seen = &closed.open.case.marks;
+            !seen.is_empty() && marks.cover_all(seen)
+        });
         if is_covered && !account.is_open {
             account.lines.clear();
         }
@@ -148,27 +151,13 @@ impl Auditor {
                 continue;
             };
             let told = resumed.told(event, container);
-            account.is_open |= told < event.count;
-            let line = LineAccount::of(event, container).filter(|_| told > 0);
+            account.is_open |= !told.contains_all(event.count);
+            let line = LineAccount::of(event, container).filter(|_| !told.is_empty());
             let line = line.map(|line| LineAccount {
-                count: told.min(line.count),
+                counted: told.within(event.count),
                 ..line
             });
             LineAccount::add(&mut account.lines, line.as_slice());
-        }
-    }
-
-    /// The newest Events of a pod that is gone, unless one of them has still to come.
-    fn all_seen_of_gone(&self, uid: Uid) -> Option<&Marks> {
-        match self.cases.get(&uid) {
-            Some(open) => {
-                let is_gone = open.case.gone_at.is_some() && !open.awaits_witness();
-                is_gone.then_some(&open.case.marks)
-            }
-            None => {
-                let closed = self.closed.get(uid)?;
-                (!closed.awaits_witness).then_some(&closed.marks)
-            }
         }
     }
 
@@ -186,7 +175,7 @@ impl Auditor {
         }
         if let Some(closed) = self.closed.get(uid) {
             let mut account = blank;
-            closed.tally.account(&mut account, &[]);
+            closed.open.tally.account(&mut account, &[]);
             account.lines.clone_from(&closed.lines);
             return Some((Timestamp::MIN, account));
         }
@@ -233,16 +222,23 @@ impl Open {
         for container in &self.case.containers {
             for line in container.events.lines() {
                 let mut told = Vec::new();
-                LineAccount::count(&mut told, &container.name, line, line.count);
+                LineAccount::count(&mut told, &container.name, line, Numbers::up_to(line.count));
                 LineAccount::add(&mut self.told_lines, &told);
             }
         }
     }
 
-    /// A postStart failure was counted by one of its two Events, or by what the pod's status showed, and the watch of
-    /// the other, or of both, is behind.
+    /// A failure was counted by one of its two Events, or by what the pod's status showed, and the watch of the other,
+    /// or of both, is behind.
     pub(super) fn awaits_witness(&self) -> bool {
         self.case.containers.iter().any(|container| {
+            let all = |reason| {
+                let lines = container.events.lines().iter();
+                let of_reason = lines.filter(move |line| line.reason == reason);
+                of_reason
+                    .map(|line| line.count)
+                    .fold(0, u32::saturating_add)
+            };
             let told = |reason| {
                 let lines = container.events.lines().iter();
                 let of_post_start = lines.filter(move |line| {
@@ -254,7 +250,8 @@ impl Open {
                     .fold(0, u32::saturating_add)
             };
             let mut failures = self.failures(container, Hook::PostStart);
-            told(EventReason::FailedPostStartHook) != told(EventReason::Killing)
+            all(EventReason::FailedPreStopHook) > all(EventReason::Killing)
+                || told(EventReason::FailedPostStartHook) != told(EventReason::Killing)
                 || failures.any(|run| run.witness.is_none())
         })
     }
@@ -278,10 +275,12 @@ impl Open {
                 _ => continue,
             };
             let counted = match LineKind::of(line.reason, line.note) {
-                Some(LineKind::Killing(_)) => self.counted_stops(container, hook, line),
+                Some(LineKind::Killing(_)) => {
+                    Numbers::up_to(self.counted_stops(container, hook, line))
+                }
                 _ => self.counted_failures(container, hook, line, others),
             };
-            if counted > 0 {
+            if !counted.is_empty() {
                 LineAccount::count(lines, &container.name, line, counted);
             }
         }
@@ -295,27 +294,34 @@ impl Open {
         hook: Hook,
         line: &EventLine,
         others: &[LineAccount],
-    ) -> u32 {
+    ) -> Numbers {
+        let mut counted = line.told.clone();
         let (Some(kind), Some(born_at)) = (LineKind::of(line.reason, line.note), line.born_at)
         else {
-            return 0;
+            return counted;
         };
-        let told = LineAccount::told_of(others, &container.name, kind, born_at);
-        let told = told.unwrap_or_default().max(line.told);
+        if let Some(told) = LineAccount::told_of(others, &container.name, kind, born_at) {
+            counted.add(told);
+        }
         let is_latest = !container.events.lines().iter().any(|other| {
             let is_later = other
                 .born_at
                 .is_some_and(|other| other > born_at && !account::is_same_birth(other, born_at));
             LineKind::of(other.reason, other.note) == Some(kind) && is_later
         });
-        let is_new = |witness: &Option<Witness>| match witness {
-            Some(witness) if witness.kind == kind => {
-                account::is_same_birth(witness.born_at, born_at) && witness.number > told
+        let (known, unknown): (Vec<_>, Vec<_>) = self
+            .failures(container, hook)
+            .map(|run| run.witness.filter(|witness| witness.kind == kind))
+            .partition(Option::is_some);
+        for witness in known.into_iter().flatten() {
+            if account::is_same_birth(witness.born_at, born_at) {
+                counted.insert(witness.number);
             }
-            _ => is_latest,
-        };
-        let failed = self.failures(container, hook).map(|run| run.witness);
-        told.saturating_add(count(failed.filter(is_new)))
+        }
+        if is_latest {
+            unknown.iter().for_each(|_| counted.insert_next());
+        }
+        counted
     }
 
     /// Runs that this process counted as failed.
@@ -344,7 +350,7 @@ impl Open {
         let later = line.numbered().find(|(_, at)| at.latest >= first);
         later
             .map_or(line.count, |(number, _)| number - 1)
-            .max(line.told)
+            .max(line.told.before_first_missing())
     }
 }
 
@@ -396,7 +402,9 @@ fn bound(entries: &mut Vec<(Timestamp, PodAccount)>) -> Vec<(Timestamp, PodAccou
 /// Bytes of a packed entry, roughly.
 fn weight(entry: &PodAccount) -> usize {
     let pending: usize = entry.runs.iter().map(|run| run.pending.len()).sum();
-    10 + 6 * entry.runs.len() + 12 * entry.lines.len() + 2 * pending
+    let missing = entry.lines.iter().map(|line| line.counted.missing.len());
+    let missing: usize = missing.sum();
+    10 + 6 * entry.runs.len() + 13 * entry.lines.len() + 2 * (pending + missing)
 }
 
 /// A stream that tells of this reason is listed again.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::pods::{Resting, is_quiet};
-use super::rebase::ClosedPod;
 use super::tally::{Counted, Move, RunKey, Tally, key, lacking};
 use super::{Auditor, Timer, Transition};
 use crate::audit::account::{Covered, LineAccount, Resumed};
@@ -42,6 +41,8 @@ pub(super) struct Open {
     /// Runs that are not settled.
     pub pending: Vec<Pending>,
     pub termination_pending: bool,
+    /// The newest of its verdicts when it was closed before.
+    reported: u64,
     timer: Option<Timestamp>,
     lookups: u32,
     next_lookup_at: Option<Timestamp>,
@@ -70,6 +71,7 @@ impl Open {
             pod: None,
             pending: Vec::new(),
             termination_pending: false,
+            reported: 0,
             timer: None,
             lookups: 0,
             next_lookup_at: None,
@@ -82,16 +84,6 @@ impl Open {
         if let Some(resumed) = resumed {
             self.case.resume(&resumed.pod);
             self.resumed = Some(resumed);
-        }
-    }
-
-    /// Takes what was counted of the pod when its case was open before.
-    pub(super) fn go_on(&mut self, closed: Option<ClosedPod>) {
-        if let Some(closed) = closed {
-            self.tally = closed.tally;
-            self.told_lines = closed.lines;
-            self.pod = Some(Box::new(closed.pod));
-            self.case.marks = closed.marks;
         }
     }
 
@@ -189,7 +181,7 @@ impl Auditor {
         open.note_pending(&judgement);
         if self.is_synced() {
             if let Some(workload) = open.workload {
-                self.raise_marks(workload, uid, &open.case.streamed);
+                self.raise_marks(workload, &open.case.streamed);
                 self.settle(workload, &pod, &mut open, &judgement);
                 self.set_active(workload, uid, judgement.active.clone());
             }
@@ -243,7 +235,7 @@ impl Auditor {
                 let counted = Counted::new(termination.clone(), sequence);
                 open.tally.termination = Some(Box::new(counted));
             }
-            Some(counted) if is_same(&counted.verdict) => return,
+            Some(counted) if is_same(&counted.verdict) || counted.is_of_others() => return,
             Some(counted) => {
                 self.amend_termination(workload, pod, &counted.verdict.clone(), termination);
                 let sequence = self.next_sequence();
@@ -263,16 +255,18 @@ impl Auditor {
         if open.tally.is_told_by_another(run) {
             return;
         }
-        let before = match open.tally.runs.get_mut(&key(run)) {
+        let known = open.tally.runs.get_mut(&key(run));
+        let is_new = known.is_none();
+        let before = match known {
             Some(counted) if is_same(&counted.verdict) => {
                 counted.verdict.witness = run.witness.or(counted.verdict.witness);
                 return;
             }
-            Some(counted) => Some(counted.verdict.clone()),
-            None => match lacking(run, self.covered(workload, pod.uid, open, run)) {
-                None => return,
+            Some(counted) if !counted.is_of_others() => Some(counted.verdict.clone()),
+            _ => match lacking(run, self.covered(workload, pod.uid, open, run)) {
                 Some(Move::Amend(before, _)) => Some(before),
-                Some(_) => None,
+                Some(_) if is_new => None,
+                _ => return,
             },
         };
         let sequence = self.next_sequence();
@@ -379,18 +373,20 @@ impl Auditor {
         }
     }
 
-    fn close(&mut self, uid: Uid, open: Open, pod: PodRef, judgement: Judgement) {
-        if let Some(timer) = open.timer {
+    fn close(&mut self, uid: Uid, mut open: Open, pod: PodRef, judgement: Judgement) {
+        if let Some(timer) = open.timer.take() {
             self.timers.remove(&(timer, Timer::Case(uid)));
         }
         let signs = open.case.signs();
+        let before = std::mem::replace(&mut open.reported, open.tally.newest());
+        let is_reported = before > 0 && before == open.reported;
         if let Some(workload) = open.workload {
             self.set_active(workload, uid, Vec::new());
-            self.keep_closed(uid, workload, pod.clone(), open);
+            self.keep_closed(uid, workload, open);
             self.empty_later(workload);
             self.end_with_last_case(workload);
         }
-        if !judgement.runs.is_empty() || judgement.termination.is_some() {
+        if !is_reported && (!judgement.runs.is_empty() || judgement.termination.is_some()) {
             let report = PodReport {
                 pod,
                 runs: judgement.runs,

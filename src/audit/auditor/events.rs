@@ -72,13 +72,14 @@ impl Auditor {
     }
 
     fn pod_event(&mut self, uid: Uid, event: EventSeen) {
-        if let Some(open) = self.cases.get_mut(&uid) {
-            let absorbed = open.absorb_event(self.now, &event);
-            self.count_absorbed(&event, absorbed);
-            if matches!(absorbed, Ok(Absorbed::Matched | Absorbed::Capped)) {
+        if self.cases.contains_key(&uid) {
+            if self.absorb(uid, &event) {
                 self.touch(uid);
             }
             return;
+        }
+        if self.closed.is_late(uid, &event) {
+            return self.late_event(uid, &event);
         }
         if self.is_elsewhere(uid, &event) {
             return self.count_event(&event, "refused");
@@ -88,6 +89,39 @@ impl Auditor {
             return self.count_event(&event, "unmatched");
         }
         self.keep_early(uid, event);
+    }
+
+    /// Hands an Event to the case of its pod; whether that can change anything.
+    pub(super) fn absorb(&mut self, uid: Uid, event: &EventSeen) -> bool {
+        self.widen_unseen(uid, event);
+        let Some(open) = self.cases.get_mut(&uid) else {
+            return false;
+        };
+        let absorbed = open.absorb_event(self.now, event);
+        self.count_absorbed(event, absorbed);
+        matches!(absorbed, Ok(Absorbed::Matched | Absorbed::Capped))
+    }
+
+    /// The pod's case is closed: what the Event adds is judged with all the rest.
+    fn late_event(&mut self, uid: Uid, event: &EventSeen) {
+        let Some(open) = self.closed.reopen(self.now, uid) else {
+            return;
+        };
+        let workload = open.workload;
+        self.cases.insert(uid, open);
+        if self.absorb(uid, event) {
+            if let Some(workload) = workload {
+                self.list_pod(workload, uid);
+            }
+            return self.touch(uid);
+        }
+        let Some(open) = self.cases.remove(&uid) else {
+            return;
+        };
+        if let Some(workload) = workload {
+            self.raise_marks(workload, &open.case.streamed);
+            self.keep_closed(uid, workload, open);
+        }
     }
 
     /// The pod is known, and in another namespace than an Event that names its uid.
@@ -100,8 +134,11 @@ impl Auditor {
     /// An Event may come before the pod's own stream tells what it is about.
     fn keep_early(&mut self, uid: Uid, event: EventSeen) {
         let workload = self.workload_of_event(uid, &event);
-        if workload.is_some_and(|workload| self.is_counted(workload, uid, &event)) {
+        if let Some(workload) = workload
+            && self.is_counted(workload, uid, &event)
+        {
             self.remember_counted(uid, &event);
+            self.raise_marks(workload, &Marks::of(&event));
             return self.count_event(&event, "repeated");
         }
         let namespace = event.namespace.clone();
@@ -153,6 +190,15 @@ impl Auditor {
         let Some(kept) = self.ledgers.kept.get(&workload) else {
             return false;
         };
+        let container = match &event.subject {
+            Subject::Pod { container, .. } => container.as_deref(),
+            _ => None,
+        };
+        let closed = self.closed.get(uid).zip(container);
+        let told = closed.and_then(|(closed, of)| LineAccount::told(&closed.lines, event, of));
+        if told.is_some_and(|told| told.contains_all(event.count)) {
+            return true;
+        }
         // A watch tells nothing twice; a list does.
         let relists = is_listed_again(&self.relisting, event.reason);
         if self.was_synced && !relists {
@@ -161,11 +207,7 @@ impl Auditor {
         if self.was_synced && kept.marks.cover(event) {
             return true;
         }
-        let Subject::Pod {
-            container: Some(container),
-            ..
-        } = &event.subject
-        else {
+        let Some(container) = container else {
             return false;
         };
         let hookless = event.reason == EventReason::Killing
@@ -174,10 +216,9 @@ impl Auditor {
         if hookless && self.roster.get(uid).is_none() {
             return true;
         }
-        let closed = self.closed.get(uid);
-        let told = closed.and_then(|closed| LineAccount::told(&closed.lines, event, container));
-        told.is_some_and(|told| told >= event.count)
-            || Resumed::new(uid, &kept.others).told(event, container) >= event.count
+        Resumed::new(uid, &kept.others)
+            .told(event, container)
+            .contains_all(event.count)
     }
 
     /// An Event of a pod that is gone, and counted: where another one opens its case again, the next status
@@ -210,11 +251,7 @@ impl Auditor {
         };
         self.timers.remove(&(until, Timer::Early(namespace, uid)));
         for event in events {
-            let Some(open) = self.cases.get_mut(&uid) else {
-                return;
-            };
-            let absorbed = open.absorb_event(self.now, &event);
-            self.count_absorbed(&event, absorbed);
+            self.absorb(uid, &event);
         }
     }
 

@@ -90,9 +90,9 @@ impl Auditor {
                 self.shorten_wait(&namespace, uid, NEW_POD_SECONDS);
             }
             if let Some(open) = self.cases.get_mut(&uid) {
-                open.case.gone_at.get_or_insert(self.now);
-                open.case.vanished = true;
+                open.case.vanish(self.now);
             }
+            self.closed.vanished(self.now, uid);
             self.leave(uid);
             self.touch(uid);
         }
@@ -113,7 +113,11 @@ impl Auditor {
             Seen::Listed
         };
         let now = self.now;
-        let resting = self.resting.remove(&pod.uid);
+        let mut resting = self.resting.remove(&pod.uid);
+        if let Some(open) = self.closed.reopen(now, pod.uid) {
+            self.cases.insert(pod.uid, open);
+            resting = None;
+        }
         let workload = self
             .roster
             .get(pod.uid)
@@ -141,7 +145,6 @@ impl Auditor {
         }
         if is_new {
             open.resume(resumed);
-            open.go_on(self.closed.remove(pod.uid));
         }
         if let Some(resting) = resting {
             open.case.already_told(&resting.latest);

@@ -2,56 +2,20 @@
 //! and is not in it (design contract 6). Restart, takeover, a conflict, a user's edit and a restored
 //! backup are this one step.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::closed::ClosedPod;
 use super::tally::{Move, Tally, lacking};
-use super::{Auditor, OPEN_CASE_SECONDS, Open};
-use crate::audit::account::{Account, LineAccount, Marks, Resumed};
+use super::{Auditor, OPEN_CASE_SECONDS};
+use crate::audit::account::{Account, Marks, Resumed};
 use crate::audit::base::Base;
 use crate::audit::ledger::Ledger;
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::Uid;
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, GapReason, PodRef, Run, Termination};
-
-/// A verdict that no status covers yet is kept this long after its case was closed: a writer lets
-/// nothing wait longer than 15 minutes.
-pub(super) const KEPT_SECONDS: i64 = 1200;
-/// Closed pods that are kept for it.
-const CLOSED_MAX: usize = 4_096;
-
-/// Pods whose case is closed and whose verdicts no status is known to cover.
-#[derive(Debug, Default)]
-pub(super) struct Closed {
-    pods: BTreeMap<Uid, ClosedPod>,
-    order: BTreeSet<(Timestamp, Uid)>,
-}
-
-#[derive(Debug)]
-pub(super) struct ClosedPod {
-    pub(super) workload: WorkloadId,
-    pub(super) pod: PodRef,
-    pub(super) tally: Tally,
-    pub(super) marks: Marks,
-    pub(super) lines: Vec<LineAccount>,
-    pub(super) awaits_witness: bool,
-    until: Timestamp,
-}
-
-impl Closed {
-    pub(super) fn get(&self, uid: Uid) -> Option<&ClosedPod> {
-        self.pods.get(&uid)
-    }
-
-    pub(super) fn remove(&mut self, uid: Uid) -> Option<ClosedPod> {
-        let closed = self.pods.remove(&uid)?;
-        self.order.remove(&(closed.until, uid));
-        Some(closed)
-    }
-}
 
 /// One verdict in the order in which all were counted.
 enum Item {
@@ -60,37 +24,6 @@ enum Item {
 }
 
 impl Auditor {
-    /// Keeps the verdicts of a case that is closed.
-    pub(super) fn keep_closed(&mut self, uid: Uid, workload: WorkloadId, pod: PodRef, open: Open) {
-        if open.tally.is_empty() {
-            return self.forget_pod(workload, uid);
-        }
-        let until = seconds_after(self.now, KEPT_SECONDS);
-        self.closed.remove(uid);
-        self.closed.order.insert((until, uid));
-        let kept = self.ledgers.kept.get(&workload);
-        let others = kept.and_then(|kept| kept.others.pod(uid));
-        let lines = open.all_lines(others);
-        let closed = ClosedPod {
-            workload,
-            lines,
-            awaits_witness: open.awaits_witness(),
-            pod,
-            tally: open.tally,
-            marks: open.case.marks,
-            until,
-        };
-        self.closed.pods.insert(uid, closed);
-        while let Some((until, oldest)) = self.closed.order.first().copied() {
-            if until > self.now && self.closed.pods.len() <= CLOSED_MAX {
-                break;
-            }
-            if let Some(closed) = self.closed.remove(oldest) {
-                self.forget_pod(closed.workload, oldest);
-            }
-        }
-    }
-
     pub(super) fn forget_pod(&mut self, workload: WorkloadId, uid: Uid) {
         if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
             kept.pods_listed.remove(&uid);
@@ -186,6 +119,14 @@ impl Auditor {
             {
                 open.all_is_told();
             }
+            let open = match self.cases.get_mut(uid) {
+                Some(open) => Some(open),
+                None => self.closed.get_mut(*uid),
+            };
+            if let Some(open) = open {
+                let tally = &mut open.tally;
+                tally.yield_to_others(&kept.others, *uid, &open.case.marks);
+            }
         }
     }
 
@@ -233,11 +174,9 @@ impl Auditor {
     }
 
     fn counted_of(&self, uid: Uid) -> Option<(&PodRef, &Tally, &Marks)> {
-        if let Some(open) = self.cases.get(&uid) {
-            return Some((open.pod.as_ref()?, &open.tally, &open.case.marks));
-        }
-        let closed = self.closed.get(uid)?;
-        Some((&closed.pod, &closed.tally, &closed.marks))
+        let closed = || self.closed.get(uid).map(|closed| &*closed.open);
+        let open = self.cases.get(&uid).or_else(closed)?;
+        Some((open.pod.as_ref()?, &open.tally, &open.case.marks))
     }
 
     /// Lists no longer those closed pods whose verdicts are all in the status. One that lives opens a case again, at the latest when it
@@ -247,13 +186,12 @@ impl Auditor {
             return;
         };
         let covered = |closed: &ClosedPod, uid: Uid| {
-            if is_own {
-                closed.tally.newest() <= kept.account.sequence
+            let is_told = if is_own {
+                closed.open.tally.newest() <= kept.account.sequence
             } else {
-                kept.account.pod(uid).is_none()
-                    && !closed.marks.is_empty()
-                    && kept.account.marks.cover_all(&closed.marks)
-            }
+                kept.account.pod(uid).is_none() && !closed.open.case.marks.is_empty()
+            };
+            is_told && kept.account.marks.cover_all(&closed.open.case.marks)
         };
         let over: Vec<Uid> = kept
             .pods_listed
@@ -262,12 +200,7 @@ impl Auditor {
             .filter(|uid| {
                 self.closed
                     .get(**uid)
-                    .is_some_and(|closed| !closed.awaits_witness)
-            })
-            .filter(|uid| {
-                self.closed
-                    .get(**uid)
-                    .is_some_and(|closed| covered(closed, **uid))
+                    .is_some_and(|closed| closed.is_told_all() && covered(closed, **uid))
             })
             .copied()
             .collect();

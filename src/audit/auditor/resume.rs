@@ -188,6 +188,11 @@ impl Auditor {
 
     /// Opens a case on a pod that only its Events tell of; gives back those that tell nothing.
     pub(super) fn open_unseen(&mut self, uid: Uid, events: Vec<EventSeen>) -> Vec<EventSeen> {
+        if let Some(open) = self.closed.reopen(self.now, uid) {
+            self.cases.insert(uid, open);
+            self.take_in(uid, &events);
+            return Vec::new();
+        }
         let is_own = |event: &EventSeen| matches!(&event.subject, Subject::Pod { namespace, .. } if *namespace == event.namespace);
         let (telling, mut rest): (Vec<_>, Vec<_>) = events
             .into_iter()
@@ -223,20 +228,42 @@ impl Auditor {
         let mut open = Open::new(self.now, case, None);
         open.workload = Some(workload);
         open.resume(resumed);
-        open.go_on(self.closed.remove(uid));
         let counted = self.counted_gone.remove(&uid).unwrap_or_default();
         LineAccount::add(&mut open.told_lines, &counted.lines);
         for marks in [&mut open.case.marks, &mut open.case.streamed] {
             marks.raise_to(&counted.marks, |_| false);
         }
-        for event in telling {
-            let absorbed = open.absorb_event(self.now, &event);
-            self.count_absorbed(&event, absorbed);
-        }
         self.cases.insert(uid, open);
-        self.list_pod(workload, uid);
-        self.touch(uid);
+        self.take_in(uid, &telling);
         rest
+    }
+
+    fn take_in(&mut self, uid: Uid, events: &[EventSeen]) {
+        for event in events {
+            self.absorb(uid, event);
+        }
+        let workload = self.cases.get(&uid).and_then(|open| open.workload);
+        if let Some(workload) = workload {
+            self.list_pod(workload, uid);
+        }
+        self.touch(uid);
+    }
+
+    /// A pod that only Events tell of has the containers and hooks that they tell of.
+    pub(super) fn widen_unseen(&mut self, uid: Uid, event: &EventSeen) {
+        let Some(open) = self.cases.get(&uid).filter(|open| open.case.is_unseen) else {
+            return;
+        };
+        let Some(workload) = open.workload else {
+            return;
+        };
+        let told = self.unseen_case(workload, uid, &open.case.name, std::slice::from_ref(event));
+        if let Some(open) = self.cases.get_mut(&uid) {
+            open.case.widen(told);
+            if let Some(resumed) = &open.resumed {
+                open.case.resume(&resumed.pod);
+            }
+        }
     }
 
     /// Of a pod's container, and made while a process of ours watched or could have.

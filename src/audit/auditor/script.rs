@@ -1,7 +1,10 @@
 //! Made-up pods and Events for the core's tests: a script of what the API would have shown.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
+use super::tally::key;
 use super::{Auditor, Settings, Transition};
 use crate::audit::moment::shifted;
 use crate::audit::observation::{
@@ -351,12 +354,12 @@ pub(super) struct Played {
 }
 
 impl Played {
+    /// Of two on the same run the later counts.
     pub(super) fn runs(&self, hook: Hook) -> Vec<&Run> {
-        self.reports
-            .iter()
-            .flat_map(|report| &report.runs)
-            .filter(|run| run.hook == hook)
-            .collect()
+        let runs = self.reports.iter().flat_map(|report| &report.runs);
+        let runs = runs.filter(|run| run.hook == hook);
+        let by_key: BTreeMap<_, _> = runs.map(|run| (key(run), run)).collect();
+        by_key.into_values().collect()
     }
 
     pub(super) fn run(&self, hook: Hook) -> &Run {
@@ -366,13 +369,9 @@ impl Played {
     }
 
     pub(super) fn termination(&self) -> &Termination {
-        let found: Vec<_> = self
-            .reports
-            .iter()
-            .filter_map(|report| report.termination.as_ref())
-            .collect();
-        assert_eq!(found.len(), 1, "{found:#?}");
-        found[0]
+        let found = self.reports.iter().rev();
+        let mut found = found.filter_map(|report| report.termination.as_ref());
+        found.next().expect("a termination")
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::audit::account::{Covered, PodAccount, RunAccount};
+use crate::audit::account::{Account, Covered, Marks, PodAccount, RunAccount};
+use crate::audit::observation::Uid;
 use crate::audit::record::{Run, Termination};
 use crate::audit::words::Hook;
 
@@ -24,7 +25,7 @@ pub(super) struct Tally {
 #[derive(Debug, Clone)]
 pub(super) struct Counted<T> {
     pub(super) verdict: T,
-    /// Grows with every verdict of this process that settles or is amended.
+    /// Grows with every verdict of this process that settles or is amended; 0 where another process counted it.
     pub(super) sequence: u64,
     /// The verdict that it amended, and when that was counted.
     pub(super) before: Option<(Box<T>, u64)>,
@@ -53,6 +54,16 @@ impl<T: Clone> Counted<T> {
         let before = std::mem::replace(&mut self.verdict, verdict);
         self.before = Some((Box::new(before), self.sequence));
         self.sequence = sequence;
+    }
+
+    /// Another process counted it first, perhaps with another verdict.
+    pub(super) const fn is_of_others(&self) -> bool {
+        self.sequence == 0
+    }
+
+    fn yield_to_others(&mut self) {
+        self.sequence = 0;
+        self.before = None;
     }
 
     /// What a status lacks that holds everything up to a sequence number.
@@ -101,6 +112,21 @@ impl Tally {
         }
         if let Some(counted) = self.other(run).and_then(|other| self.runs.remove(&other)) {
             self.runs.insert(key(run), counted);
+        }
+    }
+
+    /// What another process counted of the pod stands, `marks` being its newest Events.
+    pub(super) fn yield_to_others(&mut self, account: &Account, uid: Uid, marks: &Marks) {
+        for counted in self.runs.values_mut() {
+            let covered = account.covers_run(uid, marks, &counted.verdict);
+            if lacking(&counted.verdict, covered).is_none() {
+                counted.yield_to_others();
+            }
+        }
+        if let Some(counted) = &mut self.termination
+            && account.covers_termination(uid, marks)
+        {
+            counted.yield_to_others();
         }
     }
 

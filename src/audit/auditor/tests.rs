@@ -1,4 +1,5 @@
 mod forged;
+mod late;
 mod order;
 
 use super::script::{Script, end, exec, oom, sleep};
@@ -318,31 +319,6 @@ fn a_forced_deletion_hides_the_end_of_the_hook() {
         .event(11.17, EventReason::FailedPreStopHook, Note::None)
         .play();
     assert_eq!(told.run(Hook::PreStop).outcome, Outcome::CutShort);
-}
-
-#[test]
-fn an_event_that_comes_after_the_pod_is_gone_amends_once() {
-    let script = started(Script::new(6).hook(Hook::PreStop, exec()))
-        .deleted(10.0, 6)
-        .killing(10.05)
-        .terminated(12.5, 0, end(0, 2.0, 12.2))
-        .gone(13.0);
-    let mut late = script
-        .clone()
-        .event(10.4, EventReason::FailedPreStopHook, Note::None);
-    let (_, event) = late.lines.pop().unwrap();
-    late.lines.push((100.0, event));
-    let mut played = late.play();
-    assert_eq!(played.run(Hook::PreStop).outcome, Outcome::Failed);
-    let snapshot = played.auditor.snapshot();
-    let ledger = &snapshot.workloads[0].hooks[0];
-    assert_eq!(
-        (
-            ledger.count(Outcome::Failed),
-            ledger.count(Outcome::Succeeded)
-        ),
-        (1, 0)
-    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::audit::account::born_at;
+use crate::audit::account::{Numbers, born_at};
 use crate::audit::moment::Moment;
 use crate::audit::observation::{EventReason, EventSeen, Note};
 use crate::audit::record::{LineKind, Witness};
@@ -28,8 +28,8 @@ pub struct EventLine {
     /// Its first occurrence, on its writer's clock.
     pub born_at: Option<Timestamp>,
     pub count: u32,
-    /// The first occurrences, which were counted before this case was opened.
-    pub told: u32,
+    /// Those that were counted before this case was opened.
+    pub told: Numbers,
     pub occurrences: Vec<Moment>,
 }
 
@@ -53,7 +53,7 @@ impl EventLine {
             warning: event.warning,
             born_at: born_at(event),
             count: 0,
-            told: 0,
+            told: Numbers::default(),
             occurrences: Vec::new(),
         }
     }
@@ -146,7 +146,7 @@ pub struct EventLines {
 
 impl EventLines {
     /// Takes an Event of which the first occurrences may have been counted before.
-    pub fn absorb(&mut self, event: &EventSeen, told: u32) -> Absorbed {
+    pub fn absorb(&mut self, event: &EventSeen, told: Numbers) -> Absorbed {
         let known = self.lines.iter_mut().find(|line| line.name == event.name);
         let mut absorbed = match known {
             Some(line) => line.absorb(event),
@@ -160,7 +160,7 @@ impl EventLines {
     }
 
     /// Sorted by name, whose end is a time: the order of arrival across streams leaves no trace.
-    fn add(&mut self, event: &EventSeen, told: u32) -> Absorbed {
+    fn add(&mut self, event: &EventSeen, told: Numbers) -> Absorbed {
         let mut line = EventLine::new(event);
         let absorbed = line.absorb(event);
         line.told = told;
@@ -208,7 +208,7 @@ impl EventLines {
                     at,
                     line,
                     number,
-                    is_told: number <= line.told,
+                    is_told: line.told.contains(number),
                 };
                 line.numbered().map(occurrence)
             })

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::Case;
 use super::events::Absorbed;
-use crate::audit::account::Resumed;
+use crate::audit::account::{Numbers, Resumed};
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{EventReason, EventSeen, Note, Subject};
 
@@ -60,7 +60,7 @@ impl Case {
             self.event_lag = Some(self.event_lag.map_or(lag, |known| known.min(lag)));
         }
         match container {
-            None => Ok(self.events.absorb(event, 0)),
+            None => Ok(self.events.absorb(event, Numbers::default())),
             Some(name) => {
                 let known = self.containers.iter_mut().find(|known| known.name == *name);
                 let known = known.ok_or(Refusal::NoSuchContainer)?;
@@ -78,7 +78,8 @@ impl Case {
                         Err(Refusal::NoSuchHook)
                     }
                     _ => {
-                        let told = resumed.map_or(0, |resumed| resumed.told(event, name));
+                        let told = resumed
+                            .map_or_else(Numbers::default, |resumed| resumed.told(event, name));
                         Ok(known.events.absorb(event, told))
                     }
                 }
