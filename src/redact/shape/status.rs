@@ -122,3 +122,73 @@ pub(super) const STATUS: Shape = Shape::Record(&[
     ("incidents", Shape::List(&INCIDENT)),
     ("account", ACCOUNT),
 ]);
+
+#[cfg(test)]
+mod tests {
+    use kube::CustomResourceExt;
+    use serde_json::Value;
+
+    use super::{STATUS, Shape};
+    use crate::api::HookAudit;
+
+    /// What is made anew from the rest.
+    const LEFT_OUT: &[&str] = &[
+        "status.conditions.message",
+        "status.conditions.observedGeneration",
+        "status.terminations.graceUsedP95Percent",
+        "status.terminations.measured",
+        "status.terminations.p50Seconds",
+        "status.terminations.p95Seconds",
+        "status.active",
+        "status.activeCount",
+        "status.findingCount",
+        "status.findings",
+        "status.hookCount",
+        "status.lastIncidentTime",
+        "status.observedGeneration",
+        "status.terminatingCount",
+    ];
+
+    /// The fields that one of the two has and the other has not.
+    fn differences(shape: &Shape, schema: &Value, path: &str, differences: &mut Vec<String>) {
+        match shape {
+            Shape::Record(fields) => {
+                let properties = schema["properties"].as_object().expect("an object");
+                for (name, inner) in *fields {
+                    match properties.get(*name) {
+                        Some(schema) => {
+                            self::differences(
+                                inner,
+                                schema,
+                                &format!("{path}.{name}"),
+                                differences,
+                            );
+                        }
+                        None => differences.push(format!("{path}.{name} is no field")),
+                    }
+                }
+                let kept = |name: &str| fields.iter().any(|(known, _)| *known == name);
+                let left_out = properties.keys().filter(|name| !kept(name));
+                differences.extend(left_out.map(|name| format!("{path}.{name}")));
+            }
+            Shape::List(element) => {
+                self::differences(element, &schema["items"], path, differences);
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn all_that_a_process_goes_on_from_is_kept() {
+        let definition = serde_json::to_value(HookAudit::crd()).unwrap();
+        let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        let mut found = Vec::new();
+        differences(
+            &STATUS,
+            &schema["properties"]["status"],
+            "status",
+            &mut found,
+        );
+        assert_eq!(found, LEFT_OUT);
+    }
+}
