@@ -124,6 +124,14 @@ pub struct AccountStatus {
     pub counted: String,
 }
 
+impl AccountStatus {
+    /// Its length, as far as that grows with the workload.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.marks.len() + self.open.len() + self.counted.len()
+    }
+}
+
 /// Since when the workload is watched, and what of that time could not be seen.
 #[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]

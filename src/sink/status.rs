@@ -213,7 +213,12 @@ impl StatusWriter {
         self.bucket.take(Instant::now());
         let outcome = self.api.write(&key, &workload, seen, epoch).await;
         match outcome {
-            Ok(Written { seen, results }) => {
+            Ok(Written {
+                seen,
+                results,
+                account_bytes,
+            }) => {
+                self.counters.wrote_account(account_bytes);
                 results
                     .into_iter()
                     .for_each(|result| self.counters.count(result));

@@ -35,6 +35,8 @@ const FAILING: u32 = 10_000;
 const QUIET_WORKLOADS: u32 = 2_000;
 /// What one failing pod may cost at the peak: its case, its verdicts, its incident and its place in lists.
 const PEAK_BYTES_PER_POD_MAX: usize = 12 << 10;
+/// As the resource's schema has it: marks, pods that are open, and pods of which something is counted.
+const ACCOUNT_BYTES_MAX: usize = 1_024 + 11_000 + 40_000;
 const EVENTS: u32 = 100_000;
 const PEAK_BYTES_OF_EVENTS_MAX: usize = 1 << 20;
 
@@ -264,6 +266,9 @@ async fn ten_thousand_pods_of_one_workload_fail_at_once() {
     );
     println!("its object: {} bytes", audit.to_string().len());
     assert!(audit.to_string().len() < 128 << 10);
+    let account_bytes = bench.counters.largest_account_bytes();
+    println!("the largest account: {account_bytes} bytes");
+    assert!((10_000..=ACCOUNT_BYTES_MAX).contains(&account_bytes));
     bench.cancel.cancel();
 }
 

@@ -200,6 +200,13 @@ pub(super) fn writes(text: &mut Text, status: &StatusCounters, events: &EventCou
     let name = "hookaudit_status_write_queue_length";
     text.head(name, Kind::Gauge, "HookAudits that wait to be written.");
     text.sample(name, &[], status.queue_length());
+    let name = "hookaudit_status_account_bytes";
+    text.head(
+        name,
+        Kind::Gauge,
+        "What the largest status written carries to go on counting from.",
+    );
+    text.sample(name, &[], status.largest_account_bytes());
     let name = "hookaudit_event_writes_total";
     text.head(
         name,

@@ -60,11 +60,12 @@ impl WriteResult {
     }
 }
 
-/// Writes by result, and the length of the queue.
+/// Writes by result, the length of the queue, and how large statuses get.
 #[derive(Debug, Default)]
 pub struct StatusCounters {
     writes: [AtomicU64; WriteResult::ALL.len()],
     queue_length: AtomicUsize,
+    largest_account_bytes: AtomicUsize,
 }
 
 impl StatusCounters {
@@ -79,8 +80,19 @@ impl StatusCounters {
         self.queue_length.load(Ordering::Relaxed)
     }
 
+    /// Of all statuses written, what the largest carried to go on counting from.
+    #[must_use]
+    pub fn largest_account_bytes(&self) -> usize {
+        self.largest_account_bytes.load(Ordering::Relaxed)
+    }
+
     pub(super) fn count(&self, result: WriteResult) {
         self.writes[result as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn wrote_account(&self, bytes: usize) {
+        self.largest_account_bytes
+            .fetch_max(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn set_queue_length(&self, length: usize) {

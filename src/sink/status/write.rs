@@ -9,7 +9,7 @@ use kube::{Client, Resource};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::{FIELD_MANAGER, HookAudit, HookAuditStatus, TargetRef};
+use crate::api::{AccountStatus, FIELD_MANAGER, HookAudit, HookAuditStatus, TargetRef};
 use crate::audit::snapshot::Workload;
 use crate::leader::Mandate;
 use crate::sink::call::{Answer, CallError, call};
@@ -33,6 +33,8 @@ pub(super) struct Api {
 pub(super) struct Written {
     pub(super) seen: Seen,
     pub(super) results: Vec<WriteResult>,
+    /// Length of the account that was written, if one was.
+    pub(super) account_bytes: usize,
 }
 
 /// The call that did not succeed, and what was learned.
@@ -91,7 +93,11 @@ impl Api {
         status.observe(seen.generation);
         let digest = StatusDigest::of(&status);
         if seen.digest == Some(digest) && !has_untold_gap(workload, &status, &seen) {
-            return Ok(Written { seen, results });
+            return Ok(Written {
+                seen,
+                results,
+                account_bytes: 0,
+            });
         }
         let seen = self
             .tell(
@@ -105,7 +111,12 @@ impl Api {
             )
             .await?;
         results.push(WriteResult::Written);
-        Ok(Written { seen, results })
+        let account = status.account.as_ref();
+        Ok(Written {
+            seen,
+            results,
+            account_bytes: account.map_or(0, AccountStatus::bytes),
+        })
     }
 
     async fn look(&self, key: &Key, epoch: u64) -> Result<Option<(HookAudit, Seen)>, Refused> {
