@@ -84,3 +84,34 @@ fn events_expire_while_nobody_watches() {
     assert_eq!(gaps.len(), 1, "{gaps:?}");
     assert_eq!(gaps[0].reason, "NotWatched");
 }
+
+#[test]
+fn pods_are_starting_and_stopping_when_the_operator_comes_back() {
+    let mut world = World::with_operator();
+    let stops = life(Workload::Stopper, 0.0, 25.0, 1);
+    let starts = life(Workload::Starter, 22.3, 60.0, 2);
+    world.live([
+        stops,
+        Life {
+            number: 1,
+            ..starts
+        },
+    ]);
+    world.run(15);
+    world.kill("a");
+    // One has been asked to stop, and has not failed yet; the other is in its second postStart.
+    world.run_millis(11_500);
+    world.start("a");
+    world.run(30);
+    world.rest();
+    world.assert_true();
+    for workload in Workload::ALL {
+        let observation = world.report(workload).status.unwrap().observation.unwrap();
+        let gaps = observation.gaps;
+        assert_eq!(gaps.len(), 1, "{workload:?}: {gaps:?}");
+        assert_eq!(
+            (&*gaps[0].reason, &*gaps[0].resource),
+            ("NotWatched", "pods")
+        );
+    }
+}
