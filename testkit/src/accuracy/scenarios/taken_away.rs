@@ -120,14 +120,13 @@ fn preempted() -> Vec<Scenario> {
 
 fn limited() -> Vec<Scenario> {
     let filling = |main: &str, hook: &str| {
-        let app = hooked(main, hook).with("command", json!(["/bin/sh", "-c", format!("dd if=/dev/zero of=/scratch/fill bs=1M count=24; exec /witness/witness main {main}")]));
+        let app = hooked(main, hook).with("command", json!(["/bin/sh", "-c", format!("sleep 3; dd if=/dev/zero of=/scratch/fill bs=1M count=24; exec /witness/witness main {main}")]));
         let volumes = json!([{"name": "witness", "hostPath": {"path": crate::accuracy::pods::WITNESS_HOST_PATH}}, {"name": "scratch", "emptyDir": {"sizeLimit": "8Mi"}}]);
         Pod::of([app]).with("volumes", volumes).build()
     };
     let evicted = |pod: Value| {
         vec![
             Step::Create(pod),
-            Step::AwaitRunning("pod"),
             Step::AwaitEntry("main signal", 1),
             Step::Sleep(6.0),
             Step::Delete("pod"),
