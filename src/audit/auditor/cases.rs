@@ -344,7 +344,9 @@ impl Auditor {
                 Fate::Close
             };
         }
-        if !settled || judgement.termination.is_some() || !self.is_synced() {
+        // Without its workload nothing of it was counted.
+        let waits = open.workload.is_none() || !self.is_synced();
+        if !settled || judgement.termination.is_some() || waits {
             return Fate::Stay(judgement.next);
         }
         if open.case.has_hooks() {

@@ -1,7 +1,9 @@
 //! Streams overtake each other, and clocks differ.
 
 use super::super::script::{Script, end, exec};
-use crate::audit::observation::{EventReason, Note, Observation, Subject};
+use crate::audit::observation::{
+    ControllerRef, EventReason, Note, Observation, OwnerSeen, Resource, Subject, Uid,
+};
 use crate::audit::words::{Confidence, Hook, Outcome, Reason, TerminationResult, Trigger};
 
 #[test]
@@ -130,4 +132,30 @@ fn a_kubelet_restart_just_after_a_container_was_shown_running_leaves_its_post_st
     let succeeded = |confidence| (Outcome::Succeeded, Some(confidence));
     assert_eq!(restarted(14.0), succeeded(Confidence::Inferred));
     assert_eq!(restarted(90.0), succeeded(Confidence::Confirmed));
+}
+
+#[test]
+fn what_a_pod_did_before_its_owner_was_seen_is_counted() {
+    let job = OwnerSeen {
+        resource: Resource::Jobs,
+        namespace: "shop".into(),
+        name: "nightly".into(),
+        uid: Uid(9),
+        controller: None,
+    };
+    let mut script = Script::new(30).hook(Hook::PostStart, exec());
+    script.pod.controller = Some(ControllerRef {
+        api_version: "batch/v1".into(),
+        kind: "Job".into(),
+        name: job.name.clone(),
+        uid: Some(job.uid),
+    });
+    let mut script = script
+        .waiting(1.0)
+        .running(3.0, 0, 2.0)
+        .terminated(6.0, 0, end(0, 2.0, 5.8));
+    script.lines.push((15.0, Observation::Owner(job)));
+    let mut played = script.deleted(20.0, 0).gone(20.0).play();
+    let snapshot = played.auditor.snapshot();
+    assert_eq!(snapshot.workloads[0].hooks[0].count(Outcome::Succeeded), 1);
 }
