@@ -178,6 +178,9 @@ impl Case {
 
     /// Takes the pod as it is now.
     pub fn absorb_pod(&mut self, now: Timestamp, seen: Seen, pod: &PodSeen) {
+        if self.is_unseen {
+            self.come_into_sight(now, pod);
+        }
         self.node = pod.node.clone().or_else(|| self.node.take());
         self.ready = pod.ready;
         for container in &pod.containers {
@@ -213,6 +216,24 @@ impl Case {
                 self.containers.push(other);
             }
         }
+    }
+
+    /// Only Events had told of the pod, because its own stream was behind: what it declares stands in place of what
+    /// they let guess.
+    fn come_into_sight(&mut self, now: Timestamp, pod: &PodSeen) {
+        let told = std::mem::replace(self, Self::new(now, pod));
+        self.containers = pod.containers.iter().map(ContainerCase::new).collect();
+        for told in told.containers {
+            let mut own = self.containers.iter_mut();
+            if let Some(own) = own.find(|own| own.name == told.name) {
+                own.events = told.events;
+                own.told = told.told;
+            }
+        }
+        self.events = told.events;
+        self.event_lag = told.event_lag;
+        self.marks = told.marks;
+        self.streamed = told.streamed;
     }
 
     /// The pod was listed once and is not any more.

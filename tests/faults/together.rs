@@ -115,3 +115,18 @@ fn pods_are_starting_and_stopping_when_the_operator_comes_back() {
         );
     }
 }
+
+#[test]
+fn the_stream_of_pods_is_minutes_behind_their_events() {
+    let mut world = with(life(Workload::Starter, 124.51, 3.0, 1));
+    world.run(93);
+    world
+        .server
+        .disturb(|faults| faults.throttled_seconds = Some(5));
+    world.run(37);
+    world.stop("a");
+    world.run(70);
+    world.resume("a");
+    world.run(61);
+    rest(world);
+}
