@@ -10,6 +10,7 @@ pub mod exit;
 pub mod output;
 
 pub use self::election::ElectionArguments;
+use crate::audit::auditor::EVENT_TTL_SECONDS;
 
 /// Audits container lifecycle hooks: why pods do not start, do not stop, or stop badly
 #[derive(Debug, Parser)]
@@ -88,6 +89,11 @@ pub struct RunArguments {
     #[arg(value_name = "SECONDS", default_value_t = 60)]
     #[arg(value_parser = clap::value_parser!(i64).range(0..=86_400))]
     pub overdue_seconds: i64,
+    /// How long the API server keeps Events, as its --event-ttl says
+    #[arg(long, env = "HOOKAUDIT_EVENT_TTL_SECONDS", hide_env_values = true)]
+    #[arg(value_name = "SECONDS", default_value_t = EVENT_TTL_SECONDS)]
+    #[arg(value_parser = clap::value_parser!(i64).range(1..=604_800))]
+    pub event_ttl_seconds: i64,
     #[command(flatten)]
     pub election: ElectionArguments,
 }
@@ -335,6 +341,7 @@ mod tests {
             "--post-start-slow-seconds=0",
             "--pre-stop-slow-percent=101",
             "--overdue-seconds=-1",
+            "--event-ttl-seconds=0",
         ] {
             let error = read(&format!("hookaudit run {wrong}")).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{wrong}");

@@ -63,6 +63,7 @@ pub struct OperateConfig {
     pub record_path: Option<PathBuf>,
     /// Every threshold is set.
     pub thresholds: Thresholds,
+    pub event_ttl_seconds: i64,
     pub election: Election,
 }
 
@@ -171,6 +172,7 @@ impl OperateConfig {
                 pre_stop_slow_percent: Some(arguments.pre_stop_slow_percent),
                 overdue_seconds: Some(arguments.overdue_seconds),
             },
+            event_ttl_seconds: arguments.event_ttl_seconds,
             election: Election::new(arguments.election)?,
         })
     }
@@ -331,6 +333,7 @@ mod tests {
             overdue_seconds: Some(60),
         };
         assert_eq!(config.thresholds, thresholds);
+        assert_eq!(config.event_ttl_seconds, 3600);
     }
 
     #[test]

@@ -51,23 +51,40 @@ use events::CountedGone;
 use ledgers::Ledgers;
 use pods::Resting;
 
-/// Events are kept for an hour (`--event-ttl`); five minutes less leaves time to list them.
-const EVENT_LIFE_SECONDS: f64 = 3300.0;
+/// The API server keeps Events for an hour where it is not told otherwise.
+pub const EVENT_TTL_SECONDS: i64 = 3600;
+
+/// Five minutes of an hour less leave time to list them.
+const EVENT_LIFE_SHARE: f64 = 11.0 / 12.0;
 
 /// So long may a case wait to be written, at most: the writer lets nothing wait longer.
 const OPEN_CASE_SECONDS: i64 = 900;
 
 /// What the core is told once, at its start.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The operator's defaults; a `HookAudit` may say otherwise for its workload.
     pub thresholds: Thresholds,
+    /// How long the API server keeps Events (kube-apiserver `--event-ttl`).
+    pub event_ttl_seconds: i64,
     /// Names this process in the statuses it writes, as no other is named; 0 where it writes none.
     pub writer: u64,
     /// Seed of the indexes by uid and name, whose keys are chosen by users.
     pub seed: u64,
     /// The streams whose first lists have to be complete before anything settles.
     pub streams: Vec<Stream>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            thresholds: Thresholds::default(),
+            event_ttl_seconds: EVENT_TTL_SECONDS,
+            writer: 0,
+            seed: 0,
+            streams: Vec::new(),
+        }
+    }
 }
 
 /// Something that happened once and is told once.
@@ -96,6 +113,8 @@ pub enum Transition {
 #[derive(Debug)]
 pub struct Auditor {
     thresholds: Thresholds,
+    /// Who heard nothing for longer may have lost Events.
+    event_life_seconds: f64,
     writer: u64,
     /// Of the verdict that was counted last.
     sequence: u64,
@@ -169,6 +188,7 @@ impl Auditor {
         }
         Self {
             thresholds: settings.thresholds,
+            event_life_seconds: settings.event_ttl_seconds as f64 * EVENT_LIFE_SHARE,
             writer: settings.writer,
             sequence: 0,
             now: Timestamp::MIN,
@@ -302,7 +322,7 @@ impl Auditor {
         let silent = self
             .heard_at
             .map_or(0.0, |heard_at| seconds(heard_at, self.now));
-        if stream.resource != Resource::Events || silent > EVENT_LIFE_SECONDS {
+        if stream.resource != Resource::Events || silent > self.event_life_seconds {
             self.gaps.relist(self.now, stream);
         }
         match stream.resource {

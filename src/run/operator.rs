@@ -53,6 +53,7 @@ pub struct Operator {
     /// Whose first lists are awaited.
     streams: Vec<Stream>,
     thresholds: Thresholds,
+    event_ttl_seconds: i64,
     snapshots: watch::Sender<Arc<Snapshot>>,
     health: Arc<Health>,
     lead: Lead,
@@ -92,6 +93,7 @@ impl Operator {
             options,
             streams,
             thresholds: config.thresholds,
+            event_ttl_seconds: config.event_ttl_seconds,
             snapshots,
             health: Arc::new(health),
             lead,
@@ -126,6 +128,7 @@ impl Operator {
             options,
             streams,
             thresholds,
+            event_ttl_seconds,
             snapshots,
             health,
             mut lead,
@@ -148,6 +151,7 @@ impl Operator {
         export_health(&sinks.renderer, handles.health());
         let auditor = Auditor::new(Settings {
             thresholds,
+            event_ttl_seconds,
             writer: seed(),
             seed: seed(),
             streams,

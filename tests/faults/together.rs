@@ -66,17 +66,21 @@ fn what_a_look_up_told_is_counted_once_after_a_kill() {
     rest(world);
 }
 
+fn expire_events(world: &World) {
+    for event in world.server.objects("events") {
+        let name = event["metadata"]["name"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/events/{name}");
+        world.server.remove(&path);
+    }
+}
+
 #[test]
 fn events_expire_while_nobody_watches() {
     let mut world = with(life(Workload::Starter, 0.0, 40.0, 0));
     world.run(37);
     world.kill("a");
     world.run(60);
-    for event in world.server.objects("events") {
-        let name = event["metadata"]["name"].as_str().unwrap().to_owned();
-        let path = format!("/api/v1/namespaces/{NAMESPACE}/events/{name}");
-        world.server.remove(&path);
-    }
+    expire_events(&world);
     world.start("a");
     world.run(120);
     let status = world.report(Workload::Starter).status.unwrap();
@@ -129,4 +133,24 @@ fn the_stream_of_pods_is_minutes_behind_their_events() {
     world.resume("a");
     world.run(61);
     rest(world);
+}
+
+#[test]
+fn pods_and_their_events_come_and_go_while_nobody_watches() {
+    let mut world = with(life(Workload::Stopper, 0.0, 3.0, 1));
+    world.run(200);
+    world.kill("a");
+    let unseen = life(Workload::Stopper, 5.0, 10.0, 1);
+    world.live([Life {
+        number: 1,
+        ..unseen
+    }]);
+    world.run(3_600);
+    expire_events(&world);
+    world.start("a");
+    world.run(120);
+    let report = world.report(Workload::Stopper);
+    let gaps = report.status.unwrap().observation.unwrap().gaps;
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert_eq!(gaps[0].reason, "NotWatched");
 }

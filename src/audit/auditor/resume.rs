@@ -9,7 +9,7 @@ use super::{Auditor, OPEN_CASE_SECONDS};
 use crate::audit::account::{LineAccount, born_at};
 use crate::audit::case::Case;
 use crate::audit::case::instance::Instance;
-use crate::audit::moment::seconds_after;
+use crate::audit::moment::{seconds, seconds_after};
 use crate::audit::observation::{
     ContainerSeen, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen, Resource, RestartPolicy,
     StatusReason, Subject, Uid,
@@ -17,6 +17,9 @@ use crate::audit::observation::{
 use crate::audit::owners::{ByName, WorkloadId};
 use crate::audit::record::{Gap, GapReason, WorkloadRef};
 use crate::audit::words::{ContainerType, Handler, Hook};
+
+/// So far may its watches have been behind when a process wrote a status.
+const BEHIND_SECONDS: i64 = 10;
 
 /// By then the watch of pods has told of one that is newer than their list.
 pub(super) const NEW_POD_SECONDS: i64 = 10;
@@ -69,15 +72,17 @@ impl Auditor {
         self.gaps.record(gap.clone());
         self.not_watched = Some(gap);
         let started = self.started_unseen();
+        let expired = seconds(heard_at, now) > self.event_life_seconds;
         let all: Vec<WorkloadId> = self.ledgers.kept.keys().copied().collect();
         for workload in all {
             self.tell_gap(workload);
             let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
                 continue;
             };
-            // Pods came or went.
-            let others_live = kept.written.is_some() && kept.living != kept.account.living;
-            if others_live || started.contains(&workload) {
+            // Pods came or went, or left no trace.
+            let is_told_of = kept.written.is_some();
+            let others_live = kept.living != kept.account.living;
+            if is_told_of && (others_live || expired) || started.contains(&workload) {
                 kept.ledger.gaps_matter();
             }
         }
@@ -114,7 +119,7 @@ impl Auditor {
         let is_open = kept.others.pods.iter().any(|pod| pod.is_open);
         let from = match is_open {
             true => gap.from,
-            false => gap.from.max(kept.others.at),
+            false => gap.from.max(seconds_after(kept.others.at, -BEHIND_SECONDS)),
         };
         if from < gap.to {
             let gap = Gap {

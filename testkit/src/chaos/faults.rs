@@ -20,6 +20,7 @@ const AFTER_LEASE_POLLING: f64 = 10.0;
 const AFTER_RELEASE_POLLING: f64 = 5.0;
 
 const ALONE: &[&str] = &["--leader-elect=false"];
+const ALONE_WITH_SHORT_EVENTS: &[&str] = &["--leader-elect=false", "--event-ttl-seconds=12"];
 const ELECTED: &[&str] = &["--leader-elect=true"];
 /// So that a replica that is killed every few seconds comes to lead.
 const ELECTED_SOON: &[&str] = &[
@@ -162,6 +163,7 @@ fn cluster() -> Vec<Fault> {
             name: "events-expired",
             about: "Events live 12 s, the operator is down for 40 s",
             cluster_flags: &["--event-ttl", "12s"],
+            operator_flags: ALONE_WITH_SHORT_EVENTS,
             round: vec![
                 Start,
                 AwaitReady,

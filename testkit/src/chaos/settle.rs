@@ -20,7 +20,10 @@ const STAYS_FOR: Duration = Duration::from_secs(6);
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// When failures happened that may be missing, by namespace and name of their `HookAudit`.
-pub type Allowance = BTreeMap<(String, String), Vec<Timestamp>>;
+pub type Allowance = BTreeMap<Place, Vec<Timestamp>>;
+
+type Place = (String, String);
+type Expired = BTreeMap<Place, u64>;
 
 pub struct Settled {
     pub difference: Difference,
@@ -54,10 +57,10 @@ pub async fn settle(
         if is_over {
             let expired = excuse(&mut found, allowance);
             let unattributed = set_apart(&mut found, &audits);
-            let problems = problems(&found, &audits, allowance, expired, short);
+            let problems = problems(&found, &audits, allowance, &expired, short);
             return Ok(Settled {
                 difference: found,
-                expired,
+                expired: expired.values().sum(),
                 unattributed,
                 gaps: gap_count(&audits),
                 problems,
@@ -67,17 +70,17 @@ pub async fn settle(
     }
 }
 
-/// Takes failures out of the losses whose Events nobody could see any more.
-fn excuse(found: &mut Difference, allowance: &Allowance) -> u64 {
-    let mut excused = 0;
+/// Takes failures out of the losses whose Events nobody could see any more; gives how many.
+fn excuse(found: &mut Difference, allowance: &Allowance) -> Expired {
+    let mut expired = Expired::new();
     for (place, lost) in &mut found.lost_at {
         let most = allowance.get(place).map_or(0, Vec::len) as u64;
         let here = most.min(*lost);
         *lost -= here;
-        excused += here;
+        found.lost -= here;
+        expired.insert(place.clone(), here);
     }
-    found.lost -= excused;
-    excused
+    expired
 }
 
 /// Takes failures out of the losses whose pods nobody can attribute: of workloads that are not watched, and have no
@@ -99,7 +102,7 @@ fn problems(
     found: &Difference,
     audits: &Value,
     allowance: &Allowance,
-    expired: u64,
+    expired: &Expired,
     short: bool,
 ) -> Vec<String> {
     let mut problems = Vec::new();
@@ -128,13 +131,14 @@ fn problems(
             let words = found.words_at.get(&place).map_or("", String::as_str);
             problems.push(format!("something is missing, and no gap tells: {words}"));
         }
-        if expired == 0 {
-            continue;
-        }
-        for at in allowance.get(&place).into_iter().flatten() {
-            if !is_in_a_gap(audit, *at) {
-                problems.push(format!("{}/{}: no gap tells of {at}", place.0, place.1));
-            }
+        let expired = expired.get(&place).copied().unwrap_or_default();
+        let allowed = allowance.get(&place).into_iter().flatten().copied();
+        let (told, untold): (Vec<_>, Vec<_>) = allowed.partition(|at| is_in_a_gap(audit, *at));
+        if (told.len() as u64) < expired {
+            let (namespace, name) = &place;
+            problems.push(format!(
+                "{namespace}/{name}: {expired} failures expired, no gap tells of {untold:?}"
+            ));
         }
     }
     problems
