@@ -34,6 +34,8 @@ pub(super) struct Kept {
     pub(super) empty_since: Option<Timestamp>,
     /// When its `HookAudit` was deleted; by a user, or because its owner is gone.
     pub(super) report_gone_at: Option<Timestamp>,
+    /// When that was last so with no pod of it left.
+    pub(super) report_gone_before: Option<Timestamp>,
     /// Its owner is taken to be gone: it ends with its last case.
     pub(super) is_ending: bool,
     /// What the tallies of the status count that this ledger rests on.

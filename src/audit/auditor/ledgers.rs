@@ -139,6 +139,7 @@ impl Auditor {
             timer: None,
             empty_since: None,
             report_gone_at: None,
+            report_gone_before: None,
             is_ending: false,
             account: Arc::clone(&self.ledgers.nothing),
             others: Arc::clone(&self.ledgers.nothing),

@@ -1,12 +1,18 @@
 //! What `HookAudit`s on the API tell: thresholds that users set, and owners that are gone.
 
+use jiff::Timestamp;
+
 use super::kept::ReportHead;
 use super::ledgers::{ViewKey, view_key};
 use super::{Auditor, Timer, Transition};
+use crate::audit::moment::seconds_after;
 use crate::audit::observation::{ControllerRef, ReportSeen};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::WorkloadRef;
 use crate::audit::snapshot::Basis;
+
+/// A garbage collector that is busy takes minutes.
+const GONE_AGAIN_SECONDS: i64 = 600;
 
 impl Auditor {
     pub(super) fn report_seen(&mut self, report: &ReportSeen) {
@@ -37,8 +43,9 @@ impl Auditor {
         }
     }
 
-    /// A `HookAudit` that was deleted, with no pod of its workload left that is not stopping and no ReplicaSet or Job of it, went with
-    /// its owner: its ledger ends with the last case. Any other was deleted by a user and is made again.
+    /// A `HookAudit` that was deleted, with no pod of its workload left that is not stopping and no ReplicaSet or Job of it, may have
+    /// gone with its owner. It is made again like any other: without its owner the API server soon deletes it anew, and
+    /// then its ledger ends with the last case.
     pub(super) fn end_if_owner_is_gone(&mut self, workload: WorkloadId) {
         let cases = self
             .cases
@@ -52,12 +59,17 @@ impl Auditor {
             .workloads()
             .resolve(workload)
             .is_some_and(|view| view.uid.is_some());
-        let lives = self.owners.has_living(workload);
+        let (now, lives) = (self.now, self.owners.has_living(workload));
         let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
             return;
         };
         kept.report_gone_at = None;
-        if owned && !lives && usize::try_from(kept.pods).is_ok_and(|pods| pods <= stopping) {
+        if !owned || lives || usize::try_from(kept.pods).is_ok_and(|pods| pods > stopping) {
+            return;
+        }
+        let is_since = |at: Timestamp| seconds_after(at, GONE_AGAIN_SECONDS) >= now;
+        let again = kept.report_gone_before.replace(now).is_some_and(is_since);
+        if again || self.terminating_namespaces.contains_key(&kept.key.0) {
             kept.is_ending = true;
             kept.ledger.set_gone();
             self.end_with_last_case(workload);

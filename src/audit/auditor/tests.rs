@@ -421,15 +421,18 @@ fn a_ledger_ends_with_its_owner_and_lives_on_when_a_user_deletes_its_report() {
     let mut alive = started(script);
     alive
         .lines
-        .push((5.0, Observation::Report(Box::new(report))));
-    alive.lines.push((10.0, gone));
+        .push((5.0, Observation::Report(Box::new(report.clone()))));
+    alive.lines.push((10.0, gone.clone()));
     let kept = |script: &Script| script.play().auditor.snapshot().workloads.clone();
     assert!(kept(&alive).iter().any(|workload| !workload.gone));
-    let stopping = alive
+    let mut stopping = alive
         .deleted(11.0, 6)
         .killing(11.05)
         .terminated(12.5, 0, end(0, 2.0, 12.2))
         .gone(13.0);
+    assert!(!kept(&stopping).is_empty(), "a user may have deleted it");
+    let again = Observation::Report(Box::new(report));
+    stopping.lines.extend([(17.0, again), (18.0, gone)]);
     assert!(kept(&stopping).is_empty());
 }
 
