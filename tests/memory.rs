@@ -24,6 +24,8 @@ const WORKLOADS: u64 = 6_000;
 const PODS: usize = 150_000;
 const BYTES_PER_POD_MAX: usize = 200;
 const CASES: usize = 10_000;
+/// Of many cases that are closed some thousand are kept, for Events that come late.
+const BYTES_OF_CLOSED_CASES_MAX: usize = 20 << 20;
 /// A case is a pod that stops: two containers' worth of facts, its last verdicts and its timers.
 const BYTES_PER_CASE_MAX: usize = 4_096;
 
@@ -77,6 +79,16 @@ fn a_pod_without_hooks_costs_at_most_200_bytes_and_a_case_at_most_4_kib() {
     let per_case = (ALLOCATOR.current_usage() - before) / CASES;
     println!("{per_case} live heap bytes per case of a stopping pod, its workload's news included");
     assert!(per_case <= BYTES_PER_CASE_MAX, "{per_case} bytes per case");
+
+    for pod in fleet::pods(WORKLOADS, 0).take(CASES) {
+        auditor.handle(moment(61), Observation::PodGone(Box::new(stopping(pod))));
+    }
+    auditor.handle_timeout(moment(61 + 150));
+    assert_eq!(auditor.snapshot().open_cases, 0);
+    while auditor.poll_transition().is_some() {}
+    let closed = ALLOCATOR.current_usage().saturating_sub(before);
+    println!("{closed} live heap bytes of {CASES} closed cases, their workloads' news included");
+    assert!(closed <= BYTES_OF_CLOSED_CASES_MAX, "{closed} bytes");
 }
 
 #[test]
