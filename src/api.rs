@@ -21,7 +21,7 @@ use crate::audit::observation::{Thresholds, Uid};
 use crate::audit::record::WorkloadRef;
 use crate::audit::snapshot::Workload;
 
-pub use base::{base, base_of};
+pub use base::{base, base_of, gaps};
 pub(crate) use status::cut;
 pub use status::{
     AccountStatus, ActiveStatus, BucketsStatus, ConditionStatus, FindingStatus, GapStatus,

@@ -137,6 +137,15 @@ fn streak(status: &StreakStatus) -> Option<Streak> {
     })
 }
 
+/// The gaps that a status lists, oldest first.
+#[must_use]
+pub fn gaps(audit: &HookAudit) -> Vec<Gap> {
+    let observation = audit.status.iter().flat_map(|status| &status.observation);
+    observation
+        .flat_map(|observation| observation.gaps.iter().filter_map(gap))
+        .collect()
+}
+
 fn gap(status: &GapStatus) -> Option<Gap> {
     let mut reasons = GapReason::ALL.iter().copied();
     Some(Gap {

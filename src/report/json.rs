@@ -66,7 +66,7 @@ struct Observation {
 }
 
 #[derive(Serialize)]
-struct ObservationGap {
+pub(super) struct ObservationGap {
     from: Time,
     to: Time,
     resource: &'static str,
@@ -102,7 +102,7 @@ impl<'a> Document<'a> {
 }
 
 impl ObservationGap {
-    fn new(gap: &Gap) -> Self {
+    pub(super) fn new(gap: &Gap) -> Self {
         Self {
             from: Time(gap.from),
             to: Time(gap.to),

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::table::Colour;
 use crate::audit::observation::Phase;
-use crate::audit::record::{Incident, PodReport};
+use crate::audit::record::{Gap, Incident, PodReport};
 
 mod json;
 mod next;
@@ -36,6 +36,8 @@ pub struct Subject {
     pub report: PodReport,
     /// What its workload's `HookAudit` remembers of it, oldest first.
     pub incidents: Vec<Incident>,
+    /// When something about its workload could not be seen.
+    pub gaps: Vec<Gap>,
     /// What could not be read, and why.
     pub unread: Vec<Box<str>>,
 }

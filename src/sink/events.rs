@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::record::{Incident, WorkloadRef};
 use crate::audit::snapshot::{Snapshot, Workload};
+use crate::complaints::Complaints;
 use crate::leader::Mandate;
 use crate::sink::call::{Answer, CallError, call};
 
@@ -154,8 +155,13 @@ pub struct EventSink {
     kept: VecDeque<(Instant, Told)>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     counters: Arc<EventCounters>,
+    /// By the code of an answer.
+    complaints: Complaints<u16>,
     limit: Limit,
 }
+
+/// In place of the code of an answer that did not come.
+const UNANSWERED: u16 = 0;
 
 impl EventSink {
     /// The two ends. Snapshots tell the uid of a workload, without which `kubectl describe` does not find its Events.
@@ -177,6 +183,7 @@ impl EventSink {
             kept: VecDeque::new(),
             snapshots,
             counters: Arc::clone(&counters),
+            complaints: Complaints::default(),
             limit,
         };
         (EventQueue { sender, counters }, sink)
@@ -270,7 +277,7 @@ impl EventSink {
         Some(EventResult::Failed)
     }
 
-    async fn send(&self, namespace: &str, event: &k8s_openapi::api::events::v1::Event) -> Sent {
+    async fn send(&mut self, namespace: &str, event: &k8s_openapi::api::events::v1::Event) -> Sent {
         let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
         let Ok(body) = serde_json::to_vec(event) else {
             return Sent::Done(EventResult::Failed);
@@ -287,11 +294,33 @@ impl EventSink {
         )
         .await
         {
-            Ok(answer) => sent(&answer),
+            Ok(answer) => self.sent(namespace, &answer),
             Err(CallError::NotLeading) => Sent::NotLeading,
             Err(error) => {
-                tracing::warn!(namespace, "an event is not told yet: {error}");
+                if self.complaints.is_new(namespace, UNANSWERED) {
+                    tracing::warn!(namespace, "an event is not told yet: {error}");
+                }
                 Sent::Later(None)
+            }
+        }
+    }
+
+    fn sent(&mut self, namespace: &str, answer: &Answer) -> Sent {
+        match answer.code {
+            code if code.is_success() => {
+                if self.complaints.end(namespace) {
+                    tracing::info!(namespace, "events are told again");
+                }
+                Sent::Done(EventResult::Told)
+            }
+            StatusCode::CONFLICT => Sent::Done(EventResult::AlreadyTold),
+            StatusCode::TOO_MANY_REQUESTS => Sent::Later(answer.retry_after),
+            code if code.is_server_error() => Sent::Later(answer.retry_after),
+            code => {
+                if self.complaints.is_new(namespace, code.as_u16()) {
+                    tracing::warn!(namespace, "the API server refused an event with {code}");
+                }
+                Sent::Done(EventResult::Failed)
             }
         }
     }
@@ -331,19 +360,6 @@ enum Sent {
 async fn cut_off(cancel: &CancellationToken) {
     cancel.cancelled().await;
     tokio::time::sleep(LAST_EVENT).await;
-}
-
-fn sent(answer: &Answer) -> Sent {
-    match answer.code {
-        code if code.is_success() => Sent::Done(EventResult::Told),
-        StatusCode::CONFLICT => Sent::Done(EventResult::AlreadyTold),
-        StatusCode::TOO_MANY_REQUESTS => Sent::Later(answer.retry_after),
-        code if code.is_server_error() => Sent::Later(answer.retry_after),
-        code => {
-            tracing::warn!("the API server refused an event with {code}");
-            Sent::Done(EventResult::Failed)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::snapshot::{Snapshot, Workload};
+use crate::complaints::Complaints;
 use crate::leader::Mandate;
 
 use bucket::TokenBucket;
@@ -94,6 +95,7 @@ pub struct StatusWriter {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     reports: Reports,
     counters: Arc<StatusCounters>,
+    complaints: Complaints<WriteResult>,
     revision: u64,
     reports_synced: bool,
     snapshot_synced: bool,
@@ -124,6 +126,7 @@ impl StatusWriter {
             snapshots,
             reports,
             counters,
+            complaints: Complaints::default(),
             revision: 0,
             reports_synced: false,
             snapshot_synced: false,
@@ -223,6 +226,9 @@ impl StatusWriter {
                     .into_iter()
                     .for_each(|result| self.counters.count(result));
                 self.failures = 0;
+                if self.complaints.end(&key.namespace) {
+                    tracing::info!(namespace = &*key.namespace, "hookaudits are written again");
+                }
                 self.plan.wrote(&key, seen, Instant::now());
             }
             Err(refused) => self.refused(&key, refused),
@@ -231,7 +237,7 @@ impl StatusWriter {
 
     fn refused(&mut self, key: &Arc<Key>, refused: Refused) {
         self.counters.count(refused.result);
-        report(key, &refused);
+        report(&mut self.complaints, key, &refused);
         let now = Instant::now();
         let (delay, delay_max) = match refused.result {
             WriteResult::Conflict => (CONFLICT_DELAY, FAILURE_DELAY_MAX),
@@ -279,28 +285,20 @@ impl StatusWriter {
     }
 }
 
-/// What heals by itself is told to those who ask; what does not, to everyone.
-fn report(key: &Key, refused: &Refused) {
+/// What heals by itself is told to those who ask; what does not, to everyone: of an object what is wrong with it, and once
+/// of a namespace what is wrong with all.
+fn report(complaints: &mut Complaints<WriteResult>, key: &Key, refused: &Refused) {
     let (namespace, name, result) = (&*key.namespace, &*key.name, refused.result.label());
-    if matches!(
-        refused.result,
-        WriteResult::Conflict | WriteResult::Missing | WriteResult::NotLeading
-    ) {
-        tracing::debug!(
-            namespace,
-            name,
-            result,
-            "hookaudit not written: {}",
-            refused.why
-        );
+    let is_told = match refused.result {
+        WriteResult::Conflict | WriteResult::Missing | WriteResult::NotLeading => false,
+        WriteResult::Invalid => true,
+        result => complaints.is_new(namespace, result),
+    };
+    let why = &refused.why;
+    if is_told {
+        tracing::warn!(namespace, name, result, "hookaudit not written: {why}");
     } else {
-        tracing::warn!(
-            namespace,
-            name,
-            result,
-            "hookaudit not written: {}",
-            refused.why
-        );
+        tracing::debug!(namespace, name, result, "hookaudit not written: {why}");
     }
 }
 

@@ -87,6 +87,7 @@ fn report_all(contents: &Contents, now: Timestamp) {
             presence: why::Presence::Here(Phase::Running),
             report: pod.clone(),
             incidents: Vec::new(),
+            gaps: Vec::new(),
             unread: Vec::new(),
         };
         for format in [

@@ -9,6 +9,7 @@ use super::story::Story;
 use super::timeline::Entry;
 use crate::audit::moment::seconds;
 use crate::audit::record::Incident;
+use crate::report::json::ObservationGap;
 use crate::report::json::run::Run;
 use crate::report::json::termination::Termination;
 use crate::report::json::value::{Owner, Time};
@@ -35,6 +36,7 @@ struct Document<'a> {
     termination: Option<Termination<'a>>,
     known: &'a [String],
     inferred: &'a [String],
+    gaps: Vec<ObservationGap>,
     next: Vec<Step<'a>>,
     incidents: Vec<Remembered<'a>>,
 }
@@ -119,6 +121,7 @@ impl<'a> Document<'a> {
             termination: termination.map(|termination| Termination::new(pod, termination)),
             known: &story.known,
             inferred: &story.inferred,
+            gaps: subject.gaps.iter().map(ObservationGap::new).collect(),
             next: story
                 .next
                 .iter()

@@ -2,11 +2,33 @@
 
 use super::Subject;
 use super::story::Standing;
-use crate::audit::record::{Run, Termination};
+use super::time::span;
+use crate::audit::moment::seconds;
+use crate::audit::record::{Gap, Run, Termination};
 use crate::audit::words::{Cause, Confidence, Outcome};
 
 /// How evidence begins that names another reading (`audit::verdict`).
 const OTHER_READING: &str = "the other reading: ";
+
+/// When nobody saw what became of the pod, as far as its own time is known.
+pub(super) fn unseen(subject: &Subject) -> Vec<String> {
+    let signs = subject.report.signs.iter().map(|sign| sign.at.earliest);
+    let incidents = subject.incidents.iter().map(|incident| incident.at);
+    let first = signs.chain(incidents).min();
+    let since = |gap: &&Gap| first.is_none_or(|first| gap.to >= first);
+    let told = |gap: &Gap| {
+        let Gap {
+            from,
+            to,
+            resource,
+            reason,
+        } = gap;
+        let (resource, reason) = (resource.as_str(), reason.as_str());
+        let ago = span(seconds(*to, subject.now));
+        format!("{resource} from {from:.0} to {to:.0} ({ago} ago): {reason}")
+    };
+    subject.gaps.iter().filter(since).map(told).collect()
+}
 
 /// Evidence of the termination, of each run, and of what is remembered.
 pub(super) fn known(subject: &Subject) -> Vec<String> {

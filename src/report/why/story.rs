@@ -47,6 +47,8 @@ pub(super) struct Story {
     pub(super) timeline: Vec<Entry>,
     pub(super) known: Vec<String>,
     pub(super) inferred: Vec<String>,
+    /// When something could not be seen.
+    pub(super) unseen: Vec<String>,
     pub(super) next: Vec<Step>,
 }
 
@@ -75,6 +77,7 @@ impl Story {
             timeline: timeline::of(subject, standing),
             known: reading::known(subject),
             inferred: reading::inferred(subject, standing),
+            unseen: reading::unseen(subject),
             next: next::steps(subject, standing),
         }
     }

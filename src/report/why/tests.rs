@@ -1,5 +1,7 @@
 use super::*;
-use crate::audit::record::Termination;
+use crate::audit::moment::Moment;
+use crate::audit::observation::Resource;
+use crate::audit::record::{Gap, GapReason, Sign, SignKind, Termination};
 use crate::audit::words::{Cause, Confidence, TerminationResult};
 use crate::report::sample;
 
@@ -10,6 +12,7 @@ fn subject() -> Subject {
         presence: Presence::Here(Phase::Running),
         report: sample::killed_pod(),
         incidents: Vec::new(),
+        gaps: Vec::new(),
         unread: vec!["nodes node-1 (forbidden)".into()],
     }
 }
@@ -119,4 +122,31 @@ fn json_has_every_key_and_null_for_what_is_unknown() {
     assert_eq!(told["cause"], "Finalizer");
     assert_eq!(told["since"], "2026-11-22T16:02:00.000000000Z");
     assert!(told["next"][0]["text"].is_string(), "{told}");
+}
+
+#[test]
+fn what_could_not_be_seen_since_the_pod_began_is_told() {
+    let gap = |from, to| Gap {
+        from: sample::at(from),
+        to: sample::at(to),
+        resource: Resource::Pods,
+        reason: GapReason::NotWatched,
+    };
+    let mut subject = subject();
+    subject.report.signs = vec![Sign {
+        at: Moment::exact(sample::at("2026-11-22T15:59:00Z")),
+        container: Some("app".into()),
+        kind: SignKind::Started,
+    }];
+    subject.gaps = vec![
+        gap("2026-11-22T11:00:00Z", "2026-11-22T12:00:00Z"),
+        gap("2026-11-22T16:00:00Z", "2026-11-22T16:03:20Z"),
+    ];
+    let told = text(&subject, Colour::Off);
+    let expected = "\nNOT SEEN\n  - pods from 2026-11-22T16:00:00Z to 2026-11-22T16:03:20Z (40s ago): NotWatched\n";
+    assert!(told.contains(expected), "{told}");
+    let mut out = Vec::new();
+    write(&subject, Format::Json, &mut out).unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(told["gaps"][1]["to"], "2026-11-22T16:03:20.000000000Z");
 }

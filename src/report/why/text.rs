@@ -42,6 +42,7 @@ pub(super) fn write(
     sheet.list("HOOKS", &runs);
     sheet.list("KNOWN", &story.known);
     sheet.list("INFERRED", &story.inferred);
+    sheet.list("NOT SEEN", &story.unseen);
     sheet.next(story);
     out.write_all(sheet.text.as_bytes())
 }

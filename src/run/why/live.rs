@@ -4,10 +4,10 @@ use kube::{Api, Client};
 
 use super::super::{error::RunError, reach, seed};
 use super::{Told, WhyError, closed, merged};
-use crate::api::HookAudit;
+use crate::api::{self, HookAudit};
 use crate::audit::auditor::{Auditor, Settings};
 use crate::audit::observation::{ControllerRef, Observation, PodSeen, Resource, Stream};
-use crate::audit::record::{Incident, PodRef, PodReport, WorkloadRef};
+use crate::audit::record::{Gap, Incident, PodRef, PodReport, WorkloadRef};
 use crate::config::Cluster;
 use crate::report::why::{Presence, Source, Subject};
 use crate::source::translate::{Presence as Object, Translator};
@@ -111,11 +111,13 @@ impl Reader {
         }
         let mut reports = closed(&mut auditor);
         reports.extend(auditor.open_reports(now));
+        let report = merged(reports, pod);
         Subject {
             now,
             source: Source::Live,
             presence: Presence::Here(pod.phase),
-            report: merged(reports, pod),
+            gaps: gaps(audits, &report.pod.workload),
+            report,
             incidents: incidents(audits, |incident| incident.pod_uid == pod.uid)
                 .into_iter()
                 .map(|(_, incident)| incident)
@@ -205,6 +207,7 @@ fn remembered(reader: &mut Reader, name: &str, audits: &[HookAudit]) -> Result<S
         now: Timestamp::now(),
         source: Source::Incidents,
         presence: Presence::Gone,
+        gaps: gaps(audits, &pod.workload),
         report: PodReport {
             pod,
             runs: Vec::new(),
@@ -238,6 +241,16 @@ fn incidents(
     }
     found.sort_by_key(|(_, incident)| incident.at);
     found
+}
+
+/// Those that the pod's workload tells of.
+fn gaps(audits: &[HookAudit], workload: &WorkloadRef) -> Vec<Gap> {
+    let of_workload = |audit: &&HookAudit| audit.spec.target_ref.workload() == *workload;
+    audits
+        .iter()
+        .filter(of_workload)
+        .flat_map(api::gaps)
+        .collect()
 }
 
 fn owner(controller: &ControllerRef) -> Option<(Resource, &str)> {

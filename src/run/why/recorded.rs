@@ -65,6 +65,7 @@ pub(super) fn tell(
             &found.pod,
         ),
         incidents,
+        gaps: contents.gaps,
         unread: Vec::new(),
     };
     Ok(Told {

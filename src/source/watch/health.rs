@@ -166,13 +166,15 @@ impl StreamHealth {
         self.lock().relists += 1;
     }
 
-    pub(super) fn failed(&self, failure: Failure) {
+    /// Counts it; whether it is another failure than the last one, or the first since the API server answered.
+    pub(super) fn failed(&self, failure: Failure) -> bool {
         let mut state = self.lock();
         state.failures += 1;
-        state.failure = Some(failure);
+        let is_new = state.failure.replace(failure) != Some(failure);
         if failure.is_lasting() {
             self.is_listed_or_refused.send_replace(true);
         }
+        is_new
     }
 
     fn lock(&self) -> MutexGuard<'_, StreamState> {

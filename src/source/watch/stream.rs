@@ -49,6 +49,8 @@ pub(super) struct Watch {
     backoff: Backoff,
     pace: Arc<Pace>,
     is_listing: bool,
+    /// A failure was told since anything was heard.
+    has_warned: bool,
     /// Something was sent since the last RELIST, or since the beginning.
     has_sent: bool,
 }
@@ -70,6 +72,7 @@ impl Watch {
             backoff: Backoff::default(),
             pace: Arc::default(),
             is_listing: true,
+            has_warned: false,
             has_sent: false,
         }
     }
@@ -162,6 +165,7 @@ impl Watch {
                 let synced = Observation::Synced(self.planned.stream.clone());
                 self.send(Change::Synced, None, synced).await?;
                 self.health.synced();
+                self.works();
                 Ok(())
             }
         }
@@ -173,6 +177,7 @@ impl Watch {
         watched: Watched<K, RAW>,
     ) -> Result<(), Ended> {
         self.health.active();
+        self.works();
         let presence = match change {
             Change::Deleted => Presence::Gone,
             _ => Presence::Present,
@@ -183,6 +188,12 @@ impl Watch {
             self.send(change, raw.take(), observation).await?;
         }
         Ok(())
+    }
+
+    fn works(&mut self) {
+        if std::mem::take(&mut self.has_warned) {
+            tracing::info!(stream = %Told(&self.stream), "the watch works again");
+        }
     }
 
     async fn send(
@@ -205,7 +216,7 @@ impl Watch {
     /// Waits as long as this failure asks for; breaks if the watcher cannot go on from it.
     async fn failed(&mut self, error: &watcher::Error) -> ControlFlow<()> {
         let failure = Failure::of(error);
-        self.health.failed(failure);
+        let is_new = self.health.failed(failure);
         let is_start = matches!(error, watcher::Error::WatchStartFailed(_));
         let is_refused = is_start && failure == Failure::Refused;
         if is_refused && self.strategy == Strategy::Streaming {
@@ -213,7 +224,7 @@ impl Watch {
             self.strategy = Strategy::Pages;
             return ControlFlow::Break(());
         }
-        self.wait(failure).await;
+        self.wait(failure, is_new).await;
         // Answered to the start of a watch, these would be answered to each further one.
         let is_final = is_refused || is_start && failure == Failure::Expired;
         if is_final {
@@ -225,13 +236,14 @@ impl Watch {
 
     /// A list that gets nowhere is begun anew; a streamed one not again, its end may never come.
     async fn give_up_list(&mut self) -> Result<(), Ended> {
-        self.health.failed(Failure::Timeout);
+        let is_new = self.health.failed(Failure::Timeout);
         self.strategy = Strategy::Pages;
-        self.wait(Failure::Timeout).await;
+        self.wait(Failure::Timeout, is_new).await;
         Ok(())
     }
 
-    async fn wait(&mut self, failure: Failure) {
+    /// Of a failure that goes on only the beginning is told to everyone.
+    async fn wait(&mut self, failure: Failure, is_new: bool) {
         let unreachable = matches!(failure, Failure::Connection | Failure::Timeout);
         let longest = if unreachable {
             UNREACHABLE_LONGEST
@@ -245,8 +257,11 @@ impl Watch {
         // that its point to go on from expires as a matter of course.
         if failure == Failure::Expired {
             tracing::debug!(%stream, retry_in_ms, "listing again");
-        } else {
+        } else if is_new {
+            self.has_warned = true;
             tracing::warn!(%stream, failure = failure.label(), retry_in_ms, "watch failed");
+        } else {
+            tracing::debug!(%stream, failure = failure.label(), retry_in_ms, "watch failed again");
         }
         sleep(wait).await;
     }
