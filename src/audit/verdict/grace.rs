@@ -46,10 +46,10 @@ pub(super) fn effective(view: &View<'_>, container: &ContainerCase, kill: &Kill)
                 certain: true,
             });
         }
-        Note::LivenessProbe if !deleted_before(view, kill) => {
+        Note::LivenessProbe if !deleted_before(view, container, kill) => {
             return Grace::certain(container.liveness_grace_seconds.unwrap_or(own));
         }
-        Note::StartupProbe if !deleted_before(view, kill) => {
+        Note::StartupProbe if !deleted_before(view, container, kill) => {
             return Grace::certain(container.startup_grace_seconds.unwrap_or(own));
         }
         _ => {}
@@ -63,7 +63,7 @@ pub(super) fn effective(view: &View<'_>, container: &ContainerCase, kill: &Kill)
             _ => Grace::certain(own),
         };
     }
-    if view.case.is_deleted() && (of_pod || deleted_before(view, kill)) {
+    if view.case.is_deleted() && (of_pod || deleted_before(view, container, kill)) {
         return of_deletion(view, kill);
     }
     Grace::certain(own)
@@ -78,13 +78,7 @@ pub(super) fn is_of_termination(view: &View<'_>, container: &ContainerCase, kill
     if kill.note != Note::StoppingContainer || view.trigger().is_none() {
         return false;
     }
-    let place = view
-        .case
-        .containers
-        .iter()
-        .position(|known| known.name == container.name);
-    let last = place.and_then(|place| view.lives[place].last());
-    let of_last = last.is_some_and(|life| life.kills.iter().any(|known| known.at == kill.at));
+    let of_last = is_of_last(view, container, kill);
     let requested = view.case.requested().filter(|_| !begun_by_kubelet(view));
     let completed = view.case.stop.completed_before;
     of_last
@@ -92,6 +86,14 @@ pub(super) fn is_of_termination(view: &View<'_>, container: &ContainerCase, kill
             !completed
                 && kill.at.latest >= seconds_after(requested.earliest, -CLOCK_TOLERANCE_SECONDS)
         })
+}
+
+/// Whether no instance of the container came after the one that was stopped.
+fn is_of_last(view: &View<'_>, container: &ContainerCase, kill: &Kill) -> bool {
+    let mut containers = view.case.containers.iter();
+    let place = containers.position(|known| known.name == container.name);
+    let last = place.and_then(|place| view.lives[place].last());
+    last.is_some_and(|life| life.kills.iter().any(|known| known.at == kill.at))
 }
 
 /// The deletion's grace replaces the pod's; a later, shorter one counts if the stop had not begun.
@@ -123,8 +125,12 @@ fn of_deletion(view: &View<'_>, kill: &Kill) -> Option<Grace> {
     Some(grace)
 }
 
-/// Of a pod whose containers had all ended, every stop came before its deletion, whatever two clocks say.
-fn deleted_before(view: &View<'_>, kill: &Kill) -> bool {
+/// Of a pod whose containers had all ended, every stop came before its deletion, whatever two clocks say; so did the
+/// stop of an instance that another one followed (pkg/kubelet/pod_workers.go: a terminating pod is not synced).
+fn deleted_before(view: &View<'_>, container: &ContainerCase, kill: &Kill) -> bool {
+    if !is_of_last(view, container, kill) {
+        return false;
+    }
     let stop = &view.case.stop;
     let deleted_at = stop.deletions.first().map(|first| first.seen_at);
     let completed = stop

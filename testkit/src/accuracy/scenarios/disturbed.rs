@@ -322,7 +322,7 @@ fn node_deleted() -> Vec<Scenario> {
             "node-deleted-in-prestop",
             "the Node object is deleted while a long hook goes on",
             in_mid_hook(
-                hooked("", exec("PreStop", "-sleep 80s")).grace(100),
+                hooked("", exec("PreStop", "-sleep 96s")).grace(100),
                 "hook PreStop start",
             ),
             &["Termination"],
