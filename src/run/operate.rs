@@ -17,6 +17,7 @@ use crate::audit::auditor::{Auditor, Transition};
 use crate::audit::observation::{Observation, Resource, Uid};
 use crate::audit::snapshot::Snapshot;
 use crate::clock::Clock;
+use crate::complaints::Complaints;
 use crate::sink::events::EventQueue;
 use crate::sink::recording::Recorder;
 use crate::sink::status::Reports;
@@ -72,17 +73,20 @@ pub(super) fn look_ups(
     let (sender, mut asked) = mpsc::channel::<Lookup>(LOOKUPS_WAITING);
     let cancel = cancel.clone();
     tasks.spawn(async move {
+        let mut complaints = Complaints::default();
         let look_up = async {
             while let Some(Lookup { namespace, uid }) = asked.recv().await {
                 match events_of_pod(&client, &namespace, uid, raw).await {
                     Ok(events) => {
+                        complaints.end(&namespace);
                         for event in events {
                             if found.send(event).await.is_err() {
                                 return;
                             }
                         }
                     }
-                    Err(error) => tracing::warn!("{error}"),
+                    Err(error) if complaints.is_new(&namespace, ()) => tracing::warn!("{error}"),
+                    Err(error) => tracing::debug!("{error}"),
                 }
                 tokio::time::sleep(LOOKUP_EVERY).await;
             }

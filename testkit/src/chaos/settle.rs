@@ -17,6 +17,8 @@ const QUIET_AT_LAST: Duration = Duration::from_secs(165 + 60);
 /// Kinds of workloads whose objects the operator does not watch: their pods' names alone tell of them.
 const UNWATCHED: [&str; 2] = ["statefulset-", "daemonset-"];
 const STAYS_FOR: Duration = Duration::from_secs(6);
+/// The first status of a workload that seems to be of nobody.
+const COMES_WITHIN: Duration = Duration::from_secs(40);
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// When failures happened that may be missing, by namespace and name of their `HookAudit`.
@@ -47,16 +49,22 @@ pub async fn settle(
     loop {
         let audits = stage.audits().await?;
         let mut found = difference(&book.tallies, &tallies_of(&audits));
-        let is_exact = found.is_exact_for_failures();
-        exact_since = is_exact.then(|| exact_since.unwrap_or_else(Instant::now));
-        let has_stayed = exact_since.is_some_and(|since: Instant| since.elapsed() >= STAYS_FOR);
+        let is_exact = found.is_exact();
+        let expired = excuse(&mut found, allowance);
+        let unattributed = set_apart(&mut found, &audits);
+        exact_since = found
+            .is_exact_for_failures()
+            .then(|| exact_since.unwrap_or_else(Instant::now));
+        let stays_for = match unattributed {
+            0 => STAYS_FOR,
+            _ => COMES_WITHIN,
+        };
+        let has_stayed = exact_since.is_some_and(|since: Instant| since.elapsed() >= stays_for);
         let is_over = match short {
             true => has_stayed || began.elapsed() > QUIET_AT_LAST,
-            false => began.elapsed() > QUIET && found.is_exact() || began.elapsed() > QUIET_AT_LAST,
+            false => began.elapsed() > QUIET && is_exact || began.elapsed() > QUIET_AT_LAST,
         };
         if is_over {
-            let expired = excuse(&mut found, allowance);
-            let unattributed = set_apart(&mut found, &audits);
             let problems = problems(&found, &audits, allowance, &expired, short);
             return Ok(Settled {
                 difference: found,
