@@ -182,10 +182,7 @@ impl Packed {
                 container: container(line.container)?,
                 kind: unpack_kind(line.kind)?,
                 born_at: Timestamp::from_nanosecond(i128::from(line.born_at_nanosecond)).ok()?,
-                counted: Numbers {
-                    last: line.last,
-                    missing: line.missing.clone(),
-                },
+                counted: Numbers::read(line.last, &line.missing),
             })
         });
         PodAccount {

@@ -1,5 +1,7 @@
 //! Which occurrences of an Event are counted.
 
+use std::collections::BTreeSet;
+
 /// No more are kept apart; older ones are taken to be counted.
 const MISSING_MAX: usize = 64;
 
@@ -16,6 +18,19 @@ impl Numbers {
     pub const fn up_to(last: u32) -> Self {
         let missing = Vec::new();
         Self { last, missing }
+    }
+
+    /// What somebody else wrote, who may have written anything.
+    #[must_use]
+    pub fn read(last: u32, missing: &[u32]) -> Self {
+        let missing: BTreeSet<u32> = missing.iter().copied().collect();
+        let mut missing: Vec<u32> = missing.range(1..).copied().collect();
+        missing.drain(..missing.len().saturating_sub(MISSING_MAX));
+        Self {
+            last: u32::MAX,
+            missing,
+        }
+        .within(last)
     }
 
     #[must_use]
@@ -71,13 +86,18 @@ impl Numbers {
     }
 
     pub fn add(&mut self, other: &Self) {
-        let last = self.last.max(other.last);
-        let either = self.missing.iter().chain(&other.missing).copied();
-        let neither = |number: &u32| !self.contains(*number) && !other.contains(*number);
-        let mut missing: Vec<u32> = either.filter(neither).collect();
-        missing.sort_unstable();
-        missing.dedup();
-        *self = Self { last, missing };
+        let (longer, shorter) = if self.last >= other.last {
+            (&*self, other)
+        } else {
+            (other, &*self)
+        };
+        let missing = longer.missing.iter().copied();
+        *self = Self {
+            last: longer.last,
+            missing: missing
+                .filter(|number| !shorter.contains(*number))
+                .collect(),
+        };
     }
 
     /// A last number that is missing is none.
@@ -91,8 +111,6 @@ impl Numbers {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -122,6 +140,13 @@ mod tests {
             }
             prop_assert_eq!(sum.contains_all(up_to), (1..=up_to).all(|number| sum.contains(number)));
         }
+    }
+
+    #[test]
+    fn what_somebody_wrote_is_put_in_order() {
+        let expected = of(&BTreeSet::from([1, 4]));
+        assert_eq!(Numbers::read(5, &[9, 3, 0, 2, 3, 5]), expected);
+        assert_eq!(Numbers::read(0, &[0]), Numbers::default());
     }
 
     #[test]
