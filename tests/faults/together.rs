@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hookaudit::api::GapStatus;
 use hookaudit_testkit::api_server::Faults;
 
 use crate::node::{Life, NAMESPACE, Workload};
@@ -66,6 +67,12 @@ fn what_a_look_up_told_is_counted_once_after_a_kill() {
     rest(world);
 }
 
+/// Those that the workload's status lists.
+fn gaps(world: &World, workload: Workload) -> Vec<GapStatus> {
+    let status = world.report(workload).status.unwrap();
+    status.observation.unwrap().gaps
+}
+
 fn expire_events(world: &World) {
     for event in world.server.objects("events") {
         let name = event["metadata"]["name"].as_str().unwrap().to_owned();
@@ -83,8 +90,7 @@ fn events_expire_while_nobody_watches() {
     expire_events(&world);
     world.start("a");
     world.run(120);
-    let status = world.report(Workload::Starter).status.unwrap();
-    let gaps = status.observation.unwrap().gaps;
+    let gaps = gaps(&world, Workload::Starter);
     assert_eq!(gaps.len(), 1, "{gaps:?}");
     assert_eq!(gaps[0].reason, "NotWatched");
 }
@@ -110,8 +116,7 @@ fn pods_are_starting_and_stopping_when_the_operator_comes_back() {
     world.rest();
     world.assert_true();
     for workload in Workload::ALL {
-        let observation = world.report(workload).status.unwrap().observation.unwrap();
-        let gaps = observation.gaps;
+        let gaps = gaps(&world, workload);
         assert_eq!(gaps.len(), 1, "{workload:?}: {gaps:?}");
         assert_eq!(
             (&*gaps[0].reason, &*gaps[0].resource),
@@ -149,8 +154,7 @@ fn pods_and_their_events_come_and_go_while_nobody_watches() {
     expire_events(&world);
     world.start("a");
     world.run(120);
-    let report = world.report(Workload::Stopper);
-    let gaps = report.status.unwrap().observation.unwrap().gaps;
+    let gaps = gaps(&world, Workload::Stopper);
     assert_eq!(gaps.len(), 1, "{gaps:?}");
     assert_eq!(gaps[0].reason, "NotWatched");
 }

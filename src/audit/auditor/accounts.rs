@@ -232,22 +232,15 @@ impl Open {
     /// or of both, is behind.
     pub(super) fn awaits_witness(&self) -> bool {
         self.case.containers.iter().any(|container| {
-            let all = |reason| {
+            let sum = |fits: &dyn Fn(&EventLine) -> bool| {
                 let lines = container.events.lines().iter();
-                let of_reason = lines.filter(move |line| line.reason == reason);
-                of_reason
-                    .map(|line| line.count)
-                    .fold(0, u32::saturating_add)
+                let counts = lines.filter(|line| fits(line)).map(|line| line.count);
+                counts.fold(0, u32::saturating_add)
             };
+            let all = |reason| sum(&|line| line.reason == reason);
             let told = |reason| {
-                let lines = container.events.lines().iter();
-                let of_post_start = lines.filter(move |line| {
-                    line.reason == reason
-                        && LineKind::of(line.reason, line.note) == Some(LineKind::PostStartFailed)
-                });
-                of_post_start
-                    .map(|line| line.count)
-                    .fold(0, u32::saturating_add)
+                let kind = Some(LineKind::PostStartFailed);
+                sum(&|line| line.reason == reason && LineKind::of(line.reason, line.note) == kind)
             };
             let mut failures = self.failures(container, Hook::PostStart);
             all(EventReason::FailedPreStopHook) > all(EventReason::Killing)

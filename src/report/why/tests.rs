@@ -37,6 +37,12 @@ fn text(subject: &Subject, colour: Colour) -> String {
     String::from_utf8(out).unwrap()
 }
 
+fn json(subject: &Subject) -> serde_json::Value {
+    let mut out = Vec::new();
+    write(subject, Format::Json, &mut out).unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
 fn without_colour(text: &str) -> String {
     let mut parts = text.split('\u{1b}');
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -95,12 +101,10 @@ fn a_name_with_control_characters_cannot_steer_the_terminal() {
 
 #[test]
 fn json_has_every_key_and_null_for_what_is_unknown() {
-    let mut out = Vec::new();
     let mut calm = subject();
     calm.report.termination = None;
     calm.report.runs.clear();
-    write(&calm, Format::Json, &mut out).unwrap();
-    let told: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let told = json(&calm);
     assert_eq!(told["apiVersion"], API_VERSION);
     assert_eq!(told["state"], "Calm");
     for key in [
@@ -116,9 +120,7 @@ fn json_has_every_key_and_null_for_what_is_unknown() {
             "{key}"
         );
     }
-    let mut out = Vec::new();
-    write(&judged(Cause::Finalizer, None), Format::Json, &mut out).unwrap();
-    let told: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let told = json(&judged(Cause::Finalizer, None));
     assert_eq!(told["cause"], "Finalizer");
     assert_eq!(told["since"], "2026-11-22T16:02:00.000000000Z");
     assert!(told["next"][0]["text"].is_string(), "{told}");
@@ -145,8 +147,6 @@ fn what_could_not_be_seen_since_the_pod_began_is_told() {
     let told = text(&subject, Colour::Off);
     let expected = "\nNOT SEEN\n  - pods from 2026-11-22T16:00:00Z to 2026-11-22T16:03:20Z (40s ago): NotWatched\n";
     assert!(told.contains(expected), "{told}");
-    let mut out = Vec::new();
-    write(&subject, Format::Json, &mut out).unwrap();
-    let told: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let told = json(&subject);
     assert_eq!(told["gaps"][1]["to"], "2026-11-22T16:03:20.000000000Z");
 }
