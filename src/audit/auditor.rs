@@ -11,6 +11,7 @@
 
 mod accounts;
 mod attribution;
+mod broken;
 mod cases;
 mod closed;
 mod early;
@@ -44,6 +45,7 @@ use super::record::{Gap, Incident, PodReport, WorkloadRef};
 use super::roster::Roster;
 use super::snapshot::{Snapshot, Workload};
 use super::verdict::SETTLE_SECONDS;
+use broken::Broken;
 use cases::Open;
 use closed::Closed;
 use early::EarlyEvents;
@@ -132,8 +134,7 @@ pub struct Auditor {
     resting: BTreeMap<Uid, Resting>,
     closed: Closed,
     counted_gone: BTreeMap<Uid, CountedGone>,
-    /// Streams of Events that are listed again.
-    relisting: BTreeSet<Stream>,
+    broken: Broken,
     /// What marks are raised to when lists are complete.
     held: BTreeMap<WorkloadId, Marks>,
     early: EarlyEvents,
@@ -203,7 +204,7 @@ impl Auditor {
             resting: BTreeMap::new(),
             closed: Closed::default(),
             counted_gone: BTreeMap::new(),
-            relisting: BTreeSet::new(),
+            broken: Broken::default(),
             held: BTreeMap::new(),
             early: EarlyEvents::default(),
             mirrors: BTreeMap::new(),
@@ -322,11 +323,13 @@ impl Auditor {
         let silent = self
             .heard_at
             .map_or(0.0, |heard_at| seconds(heard_at, self.now));
-        if stream.resource != Resource::Events || silent > self.event_life_seconds {
+        if stream.resource != Resource::Events {
             self.gaps.relist(self.now, stream);
+        } else if silent > self.event_life_seconds {
+            self.gaps.broke(stream, self.heard_at.unwrap_or(self.now));
         }
         match stream.resource {
-            Resource::Events if self.was_synced => self.relisting(stream, true),
+            Resource::Events => self.events_broke(stream),
             Resource::Pods => self.roster.begin_epoch(),
             Resource::ReplicaSets | Resource::Jobs => self.owners.begin_epoch(stream.resource),
             _ => {}
@@ -334,6 +337,9 @@ impl Auditor {
     }
 
     fn synced(&mut self, stream: &Stream) {
+        if stream.resource == Resource::Events {
+            self.events_listed(stream);
+        }
         let gap = self.gaps.synced(self.now, stream);
         match stream.resource {
             Resource::Pods => {
@@ -346,11 +352,13 @@ impl Auditor {
                 self.owners.sweep(stream.resource);
             }
             Resource::Nodes => self.nodes.listed(),
-            Resource::Events if self.was_synced => self.relisting(stream, false),
             _ => {}
         }
         if let Some(gap) = gap {
             self.gap_closed(&gap);
+        }
+        if self.was_synced && stream.resource == Resource::Events {
+            self.go_on();
         }
         if !self.was_synced && self.gaps.is_synced() {
             self.was_synced = true;

@@ -67,6 +67,13 @@ impl Gaps {
         }
     }
 
+    /// What came on the stream since then is lost.
+    pub fn broke(&mut self, stream: &Stream, since: Timestamp) {
+        let stream = self.bounded(stream);
+        let watch = self.watch(stream);
+        watch.broken_since.get_or_insert(since);
+    }
+
     /// The stream's list is complete. A repeated one closes a gap, from the last activity before it broke:
     /// whether anything was lost cannot be told.
     pub fn synced(&mut self, now: Timestamp, stream: &Stream) -> Option<Gap> {

@@ -47,6 +47,8 @@ pub struct World<'a> {
     pub nodes: &'a Nodes,
     pub gaps: &'a Gaps,
     pub namespace_terminating: bool,
+    /// A watch of Events broke: what it missed comes with its next list.
+    pub events_awaited: bool,
     pub limits: Limits,
 }
 
@@ -66,6 +68,8 @@ pub struct Judgement {
     pub active: Vec<Active>,
     /// When a verdict may change by time alone.
     pub next: Option<Timestamp>,
+    /// Something would be settled by now if no list of Events were awaited.
+    pub awaits_events: bool,
     /// Events taken in that turned out not to be so.
     pub refused: Vec<EventReason>,
 }
@@ -82,6 +86,7 @@ pub fn judge(case: &Case, world: World<'_>, now: Timestamp) -> Judgement {
         now,
         lives,
         next: Cell::new(None),
+        awaits_events: Cell::new(false),
     };
     refused.extend(disproved::take_out(&mut view));
     let mut runs = Vec::new();
@@ -100,6 +105,7 @@ pub fn judge(case: &Case, world: World<'_>, now: Timestamp) -> Judgement {
         termination,
         active,
         next: view.next.get(),
+        awaits_events: view.awaits_events.get(),
         refused,
     }
 }
@@ -112,6 +118,7 @@ struct View<'a> {
     /// Per container, in the order of the case.
     lives: Vec<Vec<Life>>,
     next: Cell<Option<Timestamp>>,
+    awaits_events: Cell<bool>,
 }
 
 impl View<'_> {
@@ -128,8 +135,12 @@ impl View<'_> {
 
     /// Whether Events that could contradict an absence had their time, counted from `end` on our clock.
     fn absence_settled(&self, end: Option<Timestamp>) -> bool {
-        end.or(self.case.gone_at)
-            .is_some_and(|end| self.reached(seconds_after(end, SETTLE_SECONDS)))
+        let had_their_time = end
+            .or(self.case.gone_at)
+            .is_some_and(|end| self.reached(seconds_after(end, SETTLE_SECONDS)));
+        let awaited = had_their_time && self.world.events_awaited;
+        self.awaits_events.set(self.awaits_events.get() || awaited);
+        had_their_time && !awaited
     }
 
     /// Whether the node did not answer between two moments, so that nothing there went at its usual pace.

@@ -18,6 +18,8 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 enum Happening {
     /// Something goes wrong for one operator, or for all.
     Fault(Option<&'static str>, Fault),
+    /// What goes wrong goes wrong with this resource alone.
+    Only(&'static str),
     Healed,
     Cut,
     Compacted,
@@ -88,6 +90,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         4 => (prop::option::of(name()), select(&Fault::ALL[..]))
             .prop_map(|(who, fault)| Happening::Fault(who, fault)),
+        1 => select(&["events", "pods"][..]).prop_map(Happening::Only),
         2 => Just(Happening::Healed),
         1 => Just(Happening::Cut),
         1 => Just(Happening::Compacted),
@@ -125,6 +128,7 @@ fn happen(world: &mut World, happening: &Happening) {
         Happening::Fault(Some(who), fault) => {
             world.disturb(who, |faults| fault.switch(faults));
         }
+        Happening::Only(plural) => world.server.disturb(|faults| faults.only = Some(plural)),
         Happening::Healed => world.server.disturb(|faults| *faults = Faults::default()),
         Happening::Cut => world.server.cut_watches(),
         Happening::Compacted => world.server.compact(),

@@ -81,6 +81,37 @@ fn expire_events(world: &World) {
     }
 }
 
+/// A pod whose hook fails while nothing tells of Events, for minutes; how often the failure is counted then.
+fn without_events() -> (World, i64) {
+    let mut world = with(life(Workload::Stopper, 0.0, 40.0, 1));
+    world.run(10);
+    world.server.disturb(|faults| {
+        faults.only = Some("events");
+        faults.silent_watches = true;
+        faults.errors = true;
+    });
+    world.run(400);
+    let hook = world.hook(Workload::Stopper);
+    world.server.disturb(|faults| *faults = Faults::default());
+    (world, hook.succeeded + hook.failed + hook.unknown)
+}
+
+#[test]
+fn what_no_event_could_tell_of_waits_for_their_list() {
+    let (mut world, counted) = without_events();
+    assert_eq!(counted, 0);
+    world.run(60);
+    assert_eq!(world.hook(Workload::Stopper).failed, 1);
+    rest(world);
+}
+
+#[test]
+fn what_no_event_could_tell_of_is_counted_once_after_a_kill() {
+    let (mut world, _) = without_events();
+    world.kill_and_start("a", 3);
+    rest(world);
+}
+
 #[test]
 fn events_expire_while_nobody_watches() {
     let mut world = with(life(Workload::Starter, 0.0, 40.0, 0));

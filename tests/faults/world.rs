@@ -214,7 +214,7 @@ impl World {
     }
 
     /// What the API holds of the workload's hook; nothing where it has none.
-    fn hook(&self, workload: Workload) -> HookStatus {
+    pub(crate) fn hook(&self, workload: Workload) -> HookStatus {
         let report = self.server.object(&workload.report_path());
         let hooks = report.map(|report| report["status"]["hooks"].clone());
         let hooks: Vec<HookStatus> = hooks.map_or_else(Vec::new, |hooks| {

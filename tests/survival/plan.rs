@@ -2,6 +2,9 @@
 
 use proptest::prelude::*;
 
+/// The Events that tell of hooks, each on a watch of its own.
+pub(crate) const REASONS: [&str; 3] = ["FailedPostStartHook", "FailedPreStopHook", "Killing"];
+
 /// One pod of one container with both hooks.
 #[derive(Debug, Clone)]
 pub(crate) struct PodPlan {
@@ -49,6 +52,8 @@ pub(crate) enum Kind {
     Follow,
     /// The leader's watches of Events break, and are listed again.
     Relist,
+    /// One of the leader's watches of Events tells nothing for so many seconds.
+    Silence { of: usize, seconds: u32 },
     /// Somebody writes the objects' metadata.
     Touch,
 }
@@ -94,6 +99,7 @@ pub(crate) fn disturbances(duration: u32) -> impl Strategy<Value = Vec<Disturban
         2 => Just(Kind::Takeover),
         2 => Just(Kind::Follow),
         1 => Just(Kind::Relist),
+        2 => (0..REASONS.len(), 10_u32..600).prop_map(|(of, seconds)| Kind::Silence { of, seconds }),
         1 => Just(Kind::Touch),
     ];
     let one = (1..duration, kind).prop_map(|(at, kind)| Disturbance { at, kind });

@@ -15,6 +15,9 @@ use crate::plan::Lags;
 /// What the API server keeps of its changes, per stream, in the order of their resourceVersions.
 pub(crate) type Log = BTreeMap<Stream, Vec<(Timestamp, Observation)>>;
 
+/// A watch that tells nothing for so long is known to be broken.
+const BROKEN_AFTER_SECONDS: i64 = 130;
+
 /// The Events that the API server holds, by name.
 pub(crate) type Events = BTreeMap<Box<str>, EventSeen>;
 
@@ -23,6 +26,14 @@ pub(crate) struct Replica {
     cursors: BTreeMap<Stream, usize>,
     /// Seconds that each stream is behind.
     lags: BTreeMap<Stream, u32>,
+    /// Streams that tell nothing.
+    silences: BTreeMap<Stream, Silence>,
+}
+
+struct Silence {
+    from: Timestamp,
+    until: Timestamp,
+    is_told: bool,
 }
 
 pub(crate) fn stream(resource: Resource, reason: Option<&str>) -> Stream {
@@ -65,6 +76,7 @@ impl Replica {
                 .map(|(stream, lines)| (stream.clone(), lines.len()))
                 .collect(),
             lags: lags.collect(),
+            silences: BTreeMap::new(),
         };
         if let Some(renewed_at) = renewed_at {
             replica
@@ -94,6 +106,16 @@ impl Replica {
     /// Takes what came on every stream until `now`, less its lag.
     pub(crate) fn take(&mut self, now: Timestamp, log: &Log, events: &Events) {
         for (stream, lines) in log {
+            if self.is_silent(now, stream) {
+                continue;
+            }
+            if self
+                .silences
+                .remove(stream)
+                .is_some_and(|silence| silence.is_told)
+            {
+                self.list(now, stream, lines.len(), events);
+            }
             let cursor = self.cursors.entry(stream.clone()).or_default();
             let lag = jiff::SignedDuration::from_secs(i64::from(self.lags[stream]));
             while let Some((at, observation)) = lines.get(*cursor)
@@ -105,6 +127,42 @@ impl Replica {
         }
         self.auditor.handle_timeout(now);
         self.answer(now, events);
+    }
+
+    /// Nothing comes on the stream for so many seconds.
+    pub(crate) fn silence(&mut self, now: Timestamp, stream: Stream, seconds: u32) {
+        let silence = Silence {
+            from: now,
+            until: now + jiff::SignedDuration::from_secs(i64::from(seconds)),
+            is_told: false,
+        };
+        self.silences.entry(stream).or_insert(silence);
+    }
+
+    fn is_silent(&mut self, now: Timestamp, stream: &Stream) -> bool {
+        let Some(silence) = self.silences.get_mut(stream) else {
+            return false;
+        };
+        let broken_at = silence.from + jiff::SignedDuration::from_secs(BROKEN_AFTER_SECONDS);
+        if !silence.is_told && broken_at <= now.min(silence.until) {
+            silence.is_told = true;
+            self.auditor
+                .handle(now, Observation::Relist(stream.clone()));
+        }
+        now < silence.until
+    }
+
+    /// The broken watch of Events is listed anew.
+    fn list(&mut self, now: Timestamp, stream: &Stream, reached: usize, events: &Events) {
+        let selector = stream.selector.as_deref().unwrap_or_default();
+        let of_stream = |event: &&EventSeen| selector.ends_with(event.reason.as_str());
+        for event in events.values().filter(of_stream) {
+            let event = Observation::Event(Box::new(event.clone()));
+            self.auditor.handle(now, event);
+        }
+        self.auditor
+            .handle(now, Observation::Synced(stream.clone()));
+        self.cursors.insert(stream.clone(), reached);
     }
 
     /// Finds the Events that the core asks for, far ahead of their watches.
@@ -128,6 +186,7 @@ impl Replica {
         log: &Log,
         state: &BTreeMap<Stream, Vec<Observation>>,
     ) {
+        self.silences.clear();
         for (stream, lines) in log
             .iter()
             .filter(|(stream, _)| stream.resource == Resource::Events)

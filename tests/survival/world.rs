@@ -9,11 +9,10 @@ use hookaudit::audit::observation::{EventReason, Note, Observation, Resource, St
 use hookaudit::audit::snapshot::Workload;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::plan::{Disturbance, Kind, Lags, Owner, PodPlan};
+use crate::plan::{Disturbance, Kind, Lags, Owner, PodPlan, REASONS};
 use crate::pods::{self, Step};
 use crate::replica::{Events, Log, Replica, seen, stream, written};
 
-const REASONS: [&str; 3] = ["FailedPostStartHook", "FailedPreStopHook", "Killing"];
 /// A view is taken so often, and written a second later.
 const WRITE_EVERY_SECONDS: u32 = 3;
 
@@ -139,6 +138,12 @@ impl World {
                 let state = self.state();
                 if let Some(leader) = &mut self.leader {
                     leader.relist(now, &self.log, &state);
+                }
+            }
+            Kind::Silence { of, seconds } => {
+                let stream = stream(Resource::Events, Some(REASONS[of]));
+                if let Some(leader) = &mut self.leader {
+                    leader.silence(now, stream, seconds);
                 }
             }
             Kind::Touch => {

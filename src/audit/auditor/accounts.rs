@@ -14,7 +14,7 @@ use crate::audit::account::{self, Account, LineAccount, Marks, Numbers, PodAccou
 use crate::audit::case::ContainerCase;
 use crate::audit::case::events::EventLine;
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{EventReason, Resource, Stream, Subject, Uid};
+use crate::audit::observation::{EventReason, Resource, Subject, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, GapReason, LineKind, Run};
 use crate::audit::words::Hook;
@@ -72,10 +72,10 @@ impl Auditor {
     }
 
     /// Raises the workload's marks to what of the pod was taken in. While a stream is listed again, its
-    /// Events come in any order: what is above the mark may still be missing.
+    /// Events come in any order: what is below the mark may still be missing.
     pub(super) fn raise_marks(&mut self, workload: WorkloadId, marks: &Marks) {
-        let (relisting, first) = (&self.relisting, !self.was_synced);
-        let is_held = |reason| first || is_listed_again(relisting, reason);
+        let (broken, first) = (&self.broken, !self.was_synced);
+        let is_held = |reason| first || broken.tells_of(reason);
         let Some(kept) = self.ledgers.kept.get_mut(&workload) else {
             return;
         };
@@ -91,16 +91,6 @@ impl Auditor {
         for (workload, marks) in std::mem::take(&mut self.held) {
             self.raise_marks(workload, &marks);
         }
-    }
-
-    /// A stream of Events begins to be listed again, or its list is complete.
-    pub(super) fn relisting(&mut self, stream: &Stream, begins: bool) {
-        if begins {
-            self.relisting.insert(stream.clone());
-            return;
-        }
-        self.relisting.remove(stream);
-        self.raise_held();
     }
 
     /// The pod has something that its workload's status may have to say.
@@ -398,19 +388,4 @@ fn weight(entry: &PodAccount) -> usize {
     let missing = entry.lines.iter().map(|line| line.counted.missing.len());
     let missing: usize = missing.sum();
     10 + 6 * entry.runs.len() + 13 * entry.lines.len() + 2 * (pending + missing)
-}
-
-/// A stream that tells of this reason is listed again.
-pub(super) fn is_listed_again(relisting: &BTreeSet<Stream>, reason: EventReason) -> bool {
-    relisting
-        .iter()
-        .any(|stream| reason_of(stream).is_none_or(|told| told == reason))
-}
-
-/// The reason that a stream of Events is narrowed to.
-fn reason_of(stream: &Stream) -> Option<EventReason> {
-    let mut terms = stream.selector.as_deref()?.split(',');
-    terms
-        .find_map(|term| term.strip_prefix("reason="))
-        .and_then(EventReason::parse)
 }

@@ -156,6 +156,7 @@ impl Auditor {
                 || self
                     .terminating_namespaces
                     .contains_key(&open.case.namespace),
+            events_awaited: self.broken.is_awaited(&open.case.namespace),
             limits: Limits {
                 post_start_slow_seconds: thresholds.post_start_slow_seconds.unwrap_or(30),
                 overdue_seconds: thresholds.overdue_seconds.unwrap_or(60),
@@ -191,6 +192,9 @@ impl Auditor {
             Fate::Stay(next) => {
                 self.rearm(uid, &mut open, next);
                 self.cases.insert(uid, open);
+                if judgement.awaits_events {
+                    self.wait_for_list(uid);
+                }
             }
             Fate::Rest => {
                 self.resting.insert(uid, Resting::of(&open));
@@ -340,6 +344,8 @@ impl Auditor {
             let over_at = seconds_after(gone_at, SETTLE_SECONDS);
             return if now < over_at {
                 stay_until(over_at)
+            } else if judgement.awaits_events {
+                Fate::Stay(judgement.next)
             } else {
                 Fate::Close
             };

@@ -1,6 +1,5 @@
 //! Which case an Event belongs to, and which Events wait for theirs.
 
-use super::accounts::is_listed_again;
 use super::early::Kept;
 use super::{Auditor, Timer, pod_uid};
 use crate::audit::account::{LineAccount, Marks, Resumed};
@@ -200,7 +199,7 @@ impl Auditor {
             return true;
         }
         // A watch tells nothing twice; a list does.
-        let relists = is_listed_again(&self.relisting, event.reason);
+        let relists = self.broken.tells_of(event.reason);
         if self.was_synced && !relists {
             return false;
         }

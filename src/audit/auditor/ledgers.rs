@@ -358,18 +358,20 @@ impl Auditor {
         }
     }
 
-    /// A gap is told by every workload that had a pod starting or stopping in it.
+    /// A gap is told by every workload that had a pod starting or stopping in it; where Events expired in it,
+    /// by all.
     pub(super) fn gap_closed(&mut self, gap: &Gap) {
         let now = self.now;
-        let touched: BTreeSet<WorkloadId> = self
-            .cases
-            .values()
-            .filter_map(|open| open.workload)
-            .collect();
+        let touched: BTreeSet<WorkloadId> = if gap.resource == Resource::Events {
+            self.ledgers.kept.keys().copied().collect()
+        } else {
+            let open = self.cases.values();
+            open.filter_map(|open| open.workload).collect()
+        };
         for workload in touched {
             if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
                 kept.add_gap(now, gap.clone());
-                if gap.resource == Resource::Pods {
+                if matches!(gap.resource, Resource::Pods | Resource::Events) {
                     kept.ledger.gaps_matter();
                 }
                 self.ledgers.dirty.insert(workload);

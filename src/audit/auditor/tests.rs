@@ -1,3 +1,4 @@
+mod broken;
 mod forged;
 mod late;
 mod order;

@@ -43,9 +43,12 @@ pub(super) fn attended(client: Client, health: Arc<StreamHealth>, pace: Arc<Pace
             let pace = Arc::clone(&attended.pace);
             let mut trimmer = Trimmer::default();
             let answer = attended.send(request).await?;
+            let is_success = answer.status().is_success();
             let taken = |body: Body| {
                 body.map_frame(move |part| {
-                    pace.delivered();
+                    if is_success {
+                        pace.delivered(Instant::now());
+                    }
                     part.map_data(|data| trimmer.trim(&data).into())
                 })
             };
@@ -83,7 +86,7 @@ impl Attended {
             self.health.answered();
             match beginning {
                 Some(Beginning { lasts, .. }) => self.pace.watch_began(Instant::now(), lasts),
-                None => self.pace.listed(),
+                None => self.pace.listed(Instant::now()),
             }
         }
         Ok(answer)

@@ -24,6 +24,8 @@ struct Inner {
     last: Last,
     /// When the last watch began.
     began: Option<Instant>,
+    /// When the API server last answered what was asked, or sent something.
+    heard: Option<Instant>,
     /// Watches in a row that ended early.
     short: u32,
     retry_after: Option<Duration>,
@@ -72,24 +74,33 @@ impl Pace {
         }
     }
 
-    pub(super) fn listed(&self) {
-        self.lock().last = Last::Listed;
+    pub(super) fn listed(&self, now: Instant) {
+        let mut inner = self.lock();
+        inner.heard = Some(now);
+        inner.last = Last::Listed;
     }
 
     pub(super) fn watch_began(&self, now: Instant, lasts: Duration) {
         let mut inner = self.lock();
         inner.began = Some(now);
+        inner.heard = Some(now);
         inner.last = Last::Watch {
             ends_at: now + lasts,
             has_delivered: false,
         };
     }
 
-    /// Something came on the watch.
-    pub(super) fn delivered(&self) {
-        if let Last::Watch { has_delivered, .. } = &mut self.lock().last {
+    /// Something came on the watch, or of the list.
+    pub(super) fn delivered(&self, now: Instant) {
+        let mut inner = self.lock();
+        inner.heard = Some(now);
+        if let Last::Watch { has_delivered, .. } = &mut inner.last {
             *has_delivered = true;
         }
+    }
+
+    pub(super) fn heard(&self) -> Option<Instant> {
+        self.lock().heard
     }
 
     pub(super) fn failed(&self, retry_after: Option<Duration>) {
@@ -150,12 +161,12 @@ mod tests {
         assert!(!pace.is_doubtful(now));
         pace.watch_began(now, TIMEOUT);
         assert!(pace.is_doubtful(now + TIMEOUT), "it was silent");
-        pace.delivered();
+        pace.delivered(now);
         assert!(pace.is_doubtful(now), "it ended early");
         assert!(!pace.is_doubtful(now + TIMEOUT));
         pace.failed(None);
         assert!(pace.is_doubtful(now + TIMEOUT));
-        pace.listed();
+        pace.listed(now);
         assert!(!pace.is_doubtful(now));
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::Options;
 use crate::audit::observation::{EventReason, Resource, Stream};
 
@@ -28,6 +30,16 @@ pub(super) struct Planned {
     pub field_selector: Option<String>,
     /// How long the API server keeps a watch open; a dead connection is noticed 5 s later.
     pub timeout_seconds: u32,
+}
+
+impl Planned {
+    /// A stream that was not heard of for so long is told to be broken before it can be listed again. This is
+    /// told of Events alone, because verdicts rest on their absence; what broke is listed, not gone on with.
+    pub(super) fn broken_after(&self) -> Option<Duration> {
+        const BEGUN_ANEW_WITHIN: Duration = Duration::from_secs(20);
+        let lasts = Duration::from_secs(self.timeout_seconds.into());
+        (self.stream.resource == Resource::Events).then_some(lasts + BEGUN_ANEW_WITHIN)
+    }
 }
 
 /// The streams of each stage; one stage is listed before the next is started.
@@ -95,11 +107,11 @@ fn scopes(namespaces: &[String]) -> impl Iterator<Item = Option<String>> {
         .chain(namespaces.iter().cloned().map(Some))
 }
 
-/// A quiet Events watch gets no bookmarks, so that each new start of it may have to list again, and
-/// load balancers cut what is silent for 240 s: it stays open almost so long.
+/// Load balancers cut what is silent for 240 s. Events show no other sign of life than that a watch of them can
+/// be begun anew, and what rests on their absence waits 150 s.
 const fn timeout_seconds(resource: Resource) -> u32 {
     match resource {
-        Resource::Events => 190,
+        Resource::Events => 70,
         Resource::Pods => 120,
         _ => 150,
     }
@@ -191,6 +203,12 @@ mod tests {
         assert_eq!(all[7].stream.selector.as_deref(), Some(killing));
         let streams: BTreeSet<_> = all.iter().map(|planned| &planned.stream).collect();
         assert_eq!(streams.len(), all.len());
-        assert!(all.iter().all(|planned| planned.timeout_seconds < 240));
+        for planned in all {
+            assert!(planned.timeout_seconds < 240);
+            let broken_after = planned.broken_after();
+            let is_of_events = planned.stream.resource == Resource::Events;
+            assert_eq!(broken_after.is_some(), is_of_events);
+            assert!(broken_after.is_none_or(|after| after.as_secs() <= 130));
+        }
     }
 }

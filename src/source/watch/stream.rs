@@ -7,7 +7,7 @@ use futures::{Stream as AsyncStream, StreamExt};
 use kube::runtime::watcher::{self, Config, Event, watcher};
 use kube::{Api, Client};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::{ANSWERED_LONGEST, Backoff, UNREACHABLE_LONGEST, random};
@@ -119,25 +119,50 @@ impl Watch {
         mut events: impl AsyncStream<Item = watcher::Result<Event<Watched<K, RAW>>>> + Unpin,
     ) -> Result<(), Ended> {
         self.is_listing = true;
-        loop {
-            let next = if self.is_listing {
-                match timeout(NEXT_LISTED_WITHIN, events.next()).await {
-                    Ok(next) => next,
-                    Err(_) => return self.give_up_list().await,
-                }
-            } else {
-                events.next().await
+        while self.is_listing || !self.is_broken() {
+            let listed_by = self.is_listing.then(|| Instant::now() + NEXT_LISTED_WITHIN);
+            let until = listed_by.into_iter().chain(self.broken_at()).min();
+            let next = match until {
+                Some(until) => timeout_at(until, events.next()).await,
+                None => Ok(events.next().await),
             };
             match next {
-                None => return Ok(()),
-                Some(Ok(event)) => self.take(event).await?,
-                Some(Err(error)) => {
-                    if self.failed(&error).await.is_break() {
-                        return Ok(());
+                Err(_) if listed_by == until => return self.give_up_list().await,
+                Err(_) if self.broken_at() == until => self.broke().await?,
+                // It was heard of in the meantime.
+                Err(_) => {}
+                Ok(None) => break,
+                Ok(Some(Ok(event))) => self.take(event).await?,
+                Ok(Some(Err(error))) => {
+                    if self.failed(&error).await?.is_break() {
+                        break;
                     }
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Nothing was told since it broke, or at all.
+    const fn is_broken(&self) -> bool {
+        !self.has_sent
+    }
+
+    /// When the stream is to be told to be broken.
+    fn broken_at(&self) -> Option<Instant> {
+        if self.is_broken() {
+            return None;
+        }
+        Some(self.pace.heard()? + self.planned.broken_after()?)
+    }
+
+    /// What comes next is a list, whenever that may be.
+    async fn broke(&mut self) -> Result<(), Ended> {
+        self.health.relisted();
+        let relist = Observation::Relist(self.planned.stream.clone());
+        self.send(Change::Relist, None, relist).await?;
+        self.has_sent = false;
+        Ok(())
     }
 
     async fn take<K: Watchable, const RAW: bool>(
@@ -148,11 +173,8 @@ impl Watch {
             Event::Init => {
                 self.is_listing = true;
                 self.backoff.listing();
-                if self.has_sent {
-                    self.health.relisted();
-                    let relist = Observation::Relist(self.planned.stream.clone());
-                    self.send(Change::Relist, None, relist).await?;
-                    self.has_sent = false;
+                if !self.is_broken() {
+                    self.broke().await?;
                 }
                 Ok(())
             }
@@ -214,7 +236,7 @@ impl Watch {
     }
 
     /// Waits as long as this failure asks for; breaks if the watcher cannot go on from it.
-    async fn failed(&mut self, error: &watcher::Error) -> ControlFlow<()> {
+    async fn failed(&mut self, error: &watcher::Error) -> Result<ControlFlow<()>, Ended> {
         let failure = Failure::of(error);
         let is_new = self.health.failed(failure);
         let is_start = matches!(error, watcher::Error::WatchStartFailed(_));
@@ -222,28 +244,27 @@ impl Watch {
         if is_refused && self.strategy == Strategy::Streaming {
             tracing::info!(stream = %Told(&self.stream), "the API server streams no lists; listing by pages");
             self.strategy = Strategy::Pages;
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
-        self.wait(failure, is_new).await;
+        self.wait(failure, is_new).await?;
         // Answered to the start of a watch, these would be answered to each further one.
         let is_final = is_refused || is_start && failure == Failure::Expired;
-        if is_final {
+        Ok(if is_final {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
-        }
+        })
     }
 
     /// A list that gets nowhere is begun anew; a streamed one not again, its end may never come.
     async fn give_up_list(&mut self) -> Result<(), Ended> {
         let is_new = self.health.failed(Failure::Timeout);
         self.strategy = Strategy::Pages;
-        self.wait(Failure::Timeout, is_new).await;
-        Ok(())
+        self.wait(Failure::Timeout, is_new).await
     }
 
     /// Of a failure that goes on only the beginning is told to everyone.
-    async fn wait(&mut self, failure: Failure, is_new: bool) {
+    async fn wait(&mut self, failure: Failure, is_new: bool) -> Result<(), Ended> {
         let unreachable = matches!(failure, Failure::Connection | Failure::Timeout);
         let longest = if unreachable {
             UNREACHABLE_LONGEST
@@ -263,7 +284,13 @@ impl Watch {
         } else {
             tracing::debug!(%stream, failure = failure.label(), retry_in_ms, "watch failed again");
         }
-        sleep(wait).await;
+        let until = Instant::now() + wait;
+        if let Some(broken_at) = self.broken_at().filter(|at| *at < until) {
+            sleep_until(broken_at).await;
+            self.broke().await?;
+        }
+        sleep_until(until).await;
+        Ok(())
     }
 }
 

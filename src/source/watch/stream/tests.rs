@@ -6,21 +6,21 @@ use crate::source::wire::Pod;
 
 type WatchedPod = Watched<Pod, false>;
 
-fn planned() -> Planned {
-    Planned {
+fn watch() -> (Watch, mpsc::Receiver<Seen>) {
+    watch_of(Resource::Pods)
+}
+
+fn watch_of(resource: Resource) -> (Watch, mpsc::Receiver<Seen>) {
+    let (sender, receiver) = mpsc::channel(100);
+    let planned = Planned {
         stream: Stream {
-            resource: Resource::Pods,
+            resource,
             selector: None,
         },
         namespace: None,
         field_selector: None,
-        timeout_seconds: 120,
-    }
-}
-
-fn watch() -> (Watch, mpsc::Receiver<Seen>) {
-    let (sender, receiver) = mpsc::channel(100);
-    let planned = planned();
+        timeout_seconds: 100,
+    };
     let health = Arc::new(StreamHealth::new(planned.stream.clone()));
     let watch = Watch::new(planned, health, Translator::default(), sender);
     (watch, receiver)
@@ -43,6 +43,10 @@ async fn changes(events: Vec<Event<WatchedPod>>) -> Vec<&'static str> {
         assert!(watch.take(event).await.is_ok());
     }
     drop(watch);
+    sent(&mut receiver).await
+}
+
+async fn sent(receiver: &mut mpsc::Receiver<Seen>) -> Vec<&'static str> {
     let mut changes = Vec::new();
     while let Some(seen) = receiver.recv().await {
         changes.push(seen.change.as_str());
@@ -99,6 +103,9 @@ async fn pages_are_tried_only_where_streaming_itself_is_refused() {
         let flow = watch
             .failed(&watcher::Error::WatchStartFailed(answer(code)))
             .await;
+        let Ok(flow) = flow else {
+            panic!("nobody receives");
+        };
         assert_eq!(watch.strategy, expected, "{code}");
         assert_eq!(
             flow.is_break(),
@@ -125,7 +132,7 @@ async fn lists_that_fail_after_their_beginning_are_tried_ever_more_rarely() {
         let flow = watch
             .failed(&watcher::Error::InitialListFailed(answer(500)))
             .await;
-        assert!(flow.is_continue());
+        assert!(flow.is_ok_and(|flow| flow.is_continue()));
         tries += 1;
     }
     assert!((6..=14).contains(&tries), "{tries}");
@@ -146,6 +153,54 @@ async fn a_list_that_hangs_is_begun_anew_by_pages() {
     assert!(began.elapsed() >= NEXT_LISTED_WITHIN);
     assert_eq!(watch.strategy, Strategy::Pages);
     assert_eq!(watch.health.state().failure, Some(Failure::Timeout));
+}
+
+/// Lists nothing, then follows what comes, for at most ten minutes; for how long, and what is sent.
+async fn followed(
+    resource: Resource,
+    then: impl AsyncStream<Item = watcher::Result<Event<WatchedPod>>> + Unpin,
+) -> (u64, Vec<&'static str>) {
+    let (mut watch, mut receiver) = watch_of(resource);
+    let began = Instant::now();
+    watch.pace.listed(began);
+    let listed = futures::stream::iter([Ok(Event::Init), Ok(Event::InitDone)]);
+    let follows = watch.follow(listed.chain(then));
+    let ended = tokio::time::timeout(Duration::from_secs(600), follows).await;
+    assert!(ended.is_ok_and(|ended| ended.is_ok()) || began.elapsed().as_secs() == 600);
+    drop(watch);
+    (began.elapsed().as_secs(), sent(&mut receiver).await)
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_are_not_heard_of_are_told_to_be_broken_and_listed_again() {
+    let silent = followed(Resource::Events, futures::stream::pending()).await;
+    assert_eq!(silent, (120, vec!["SYNCED", "RELIST"]));
+    let silent = followed(Resource::Pods, futures::stream::pending()).await;
+    assert_eq!(silent, (600, vec!["SYNCED"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_whose_watch_cannot_be_begun_anew_are_told_to_be_broken_in_time() {
+    let fails = futures::stream::repeat_with(|| Err(watcher::Error::WatchStartFailed(answer(500))));
+    let (after, sent) = followed(Resource::Events, fails).await;
+    assert!((120..150).contains(&after), "{after}");
+    assert_eq!(sent, ["SYNCED", "RELIST"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_does_not_come_is_told_once_to_follow() {
+    let (mut watch, mut receiver) = watch_of(Resource::Events);
+    watch.pace.listed(Instant::now());
+    for event in [Event::<WatchedPod>::Init, Event::InitDone] {
+        assert!(watch.take(event).await.is_ok());
+    }
+    for _ in 0..3 {
+        let hanging = futures::stream::pending::<watcher::Result<Event<WatchedPod>>>();
+        assert!(watch.follow(hanging).await.is_ok());
+    }
+    assert!(watch.take(Event::<WatchedPod>::Init).await.is_ok());
+    drop(watch);
+    assert_eq!(sent(&mut receiver).await, ["SYNCED", "RELIST"]);
 }
 
 #[tokio::test]

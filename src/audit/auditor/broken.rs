@@ -1,0 +1,106 @@
+//! Watches of Events that broke. What they told of in the meantime comes with their next list: until then the
+//! absence of an Event says nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::Auditor;
+use crate::audit::moment::{seconds, seconds_after};
+use crate::audit::observation::{EventReason, Stream, Uid};
+use crate::audit::verdict::SETTLE_SECONDS;
+
+/// Cases that wait for a list. Where there are more, they settle on what is known, and a gap tells so.
+pub(super) const WAITING_MAX: usize = 4_096;
+
+#[derive(Debug, Default)]
+pub(super) struct Broken {
+    streams: BTreeMap<Stream, Since>,
+    /// Cases that would be settled but for these.
+    waiting: BTreeSet<Uid>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Since {
+    at: Timestamp,
+    is_awaited: bool,
+}
+
+impl Broken {
+    /// What tells of this reason, in whatever namespace, is to be listed again.
+    pub(super) fn tells_of(&self, reason: EventReason) -> bool {
+        let mut reasons = self.streams.keys().map(|stream| term(stream, "reason="));
+        reasons.any(|told| {
+            told.and_then(EventReason::parse)
+                .is_none_or(|told| told == reason)
+        })
+    }
+
+    /// Whether Events of this namespace may still come with a list.
+    pub(super) fn is_awaited(&self, namespace: &str) -> bool {
+        let concerns =
+            |stream| term(stream, "metadata.namespace=").is_none_or(|told| told == namespace);
+        let mut streams = self.streams.iter();
+        streams.any(|(stream, since)| since.is_awaited && concerns(stream))
+    }
+}
+
+impl Auditor {
+    pub(super) fn events_broke(&mut self, stream: &Stream) {
+        if self.was_synced {
+            let since = Since {
+                at: self.now,
+                is_awaited: true,
+            };
+            self.broken.streams.entry(stream.clone()).or_insert(since);
+        }
+    }
+
+    /// The list is complete. What was told in the meantime may have expired before it began.
+    pub(super) fn events_listed(&mut self, stream: &Stream) {
+        let Some(since) = self.broken.streams.remove(stream) else {
+            return;
+        };
+        if seconds(since.at, self.now) > self.event_life_seconds {
+            self.events_lost(stream, since.at);
+        }
+    }
+
+    /// Goes on with what waited, as far as it need not any more.
+    pub(super) fn go_on(&mut self) {
+        self.raise_held();
+        for uid in std::mem::take(&mut self.broken.waiting) {
+            self.touch(uid);
+        }
+    }
+
+    /// The case waits for a list.
+    pub(super) fn wait_for_list(&mut self, uid: Uid) {
+        self.broken.waiting.insert(uid);
+        if self.broken.waiting.len() <= WAITING_MAX {
+            return;
+        }
+        let mut awaited: Vec<(Stream, Timestamp)> = Vec::new();
+        for (stream, since) in &mut self.broken.streams {
+            if std::mem::take(&mut since.is_awaited) {
+                awaited.push((stream.clone(), since.at));
+            }
+        }
+        for (stream, broken_at) in awaited {
+            self.events_lost(&stream, broken_at);
+        }
+        self.go_on();
+    }
+
+    /// A stream that was found to be broken may have told nothing for so long before.
+    fn events_lost(&mut self, stream: &Stream, broken_at: Timestamp) {
+        let from = seconds_after(broken_at, -SETTLE_SECONDS);
+        self.gaps.broke(stream, from);
+    }
+}
+
+/// What the stream is narrowed to by this term of its selector.
+fn term<'a>(stream: &'a Stream, name: &str) -> Option<&'a str> {
+    let mut terms = stream.selector.as_deref()?.split(',');
+    terms.find_map(|term| term.strip_prefix(name))
+}
