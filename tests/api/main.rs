@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod forged;
+mod owners;
 mod secrets;
 
 use std::path::{Path, PathBuf};
@@ -99,7 +100,9 @@ fn the_verdict_on_a_made_up_pod_is_written_and_its_object_made_again_when_it_is_
     )
     .unwrap();
     operator.wait_until_ready(Duration::from_secs(60)).unwrap();
-    overrun(&namespace);
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": slow_to_stop()});
+    namespace.apply(&pod.to_string()).unwrap();
+    overrun(&namespace, "web");
 
     let reason = |namespace: &Namespace<'_>| {
         let path = "jsonpath={.status.conditions[?(@.type==\"Healthy\")].reason}";
@@ -164,19 +167,18 @@ fn install(cluster: &Cluster) {
         .unwrap();
 }
 
+/// A pod on a made-up node with a hook that takes longer than its grace.
+fn slow_to_stop() -> Value {
+    json!({
+        "nodeName": "node-1", "terminationGracePeriodSeconds": 6,
+        "automountServiceAccountToken": false,
+        "containers": [{"name": "app", "image": "none", "lifecycle": {"preStop": {
+            "exec": {"command": ["sh", "-c", "echo s3cret; sleep 60"]}}}}],
+    })
+}
+
 /// What a kubelet shows of an exec hook that is still going when its grace of 6 s ends.
-fn overrun(namespace: &Namespace<'_>) {
-    let pod = json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "web"},
-        "spec": {
-            "nodeName": "node-1", "terminationGracePeriodSeconds": 6,
-            "automountServiceAccountToken": false,
-            "containers": [{"name": "app", "image": "none", "lifecycle": {"preStop": {
-                "exec": {"command": ["sh", "-c", "echo s3cret; sleep 60"]}}}}],
-        },
-    });
-    namespace.apply(&pod.to_string()).unwrap();
+fn overrun(namespace: &Namespace<'_>, name: &str) {
     let show = |state: Value, phase: &str| {
         let status = json!({"status": {"phase": phase, "containerStatuses": [{
             "name": "app", "image": "none", "imageID": "", "ready": false, "restartCount": 0,
@@ -187,7 +189,7 @@ fn overrun(namespace: &Namespace<'_>) {
             .kubectl(&[
                 "patch",
                 "pod",
-                "web",
+                name,
                 "--subresource=status",
                 "--type=merge",
                 "-p",
@@ -201,18 +203,19 @@ fn overrun(namespace: &Namespace<'_>) {
         "Running",
     );
     namespace
-        .kubectl(&["delete", "pod", "web", "--wait=false"])
+        .kubectl(&["delete", "pod", name, "--wait=false"])
         .unwrap();
     let uid = namespace
-        .kubectl(&["get", "pod", "web", "-o", "jsonpath={.metadata.uid}"])
+        .kubectl(&["get", "pod", name, "-o", "jsonpath={.metadata.uid}"])
         .unwrap();
-    event(namespace, &uid, "Killing", "Stopping container app", now);
+    let pod = (name, &*uid);
+    event(namespace, pod, "Killing", "Stopping container app", now);
     let late = now
         .checked_add(jiff::SignedDuration::from_millis(6_230))
         .unwrap();
     event(
         namespace,
-        &uid,
+        pod,
         "FailedPreStopHook",
         "PreStopHook failed",
         late,
@@ -223,7 +226,7 @@ fn overrun(namespace: &Namespace<'_>) {
         "Succeeded",
     );
     namespace
-        .kubectl(&["delete", "pod", "web", "--force", "--grace-period=0"])
+        .kubectl(&["delete", "pod", name, "--force", "--grace-period=0"])
         .unwrap();
 }
 
@@ -233,12 +236,18 @@ fn seconds_after(at: jiff::Timestamp, seconds: i64) -> jiff::Timestamp {
 }
 
 /// An Event as client-go's recorder writes it: its name ends in the time of the first occurrence.
-fn event(namespace: &Namespace<'_>, uid: &str, reason: &str, message: &str, at: jiff::Timestamp) {
+fn event(
+    namespace: &Namespace<'_>,
+    (name, uid): (&str, &str),
+    reason: &str,
+    message: &str,
+    at: jiff::Timestamp,
+) {
     let stamp = format!("{at:.0}");
     let event = json!({
         "apiVersion": "v1", "kind": "Event",
-        "metadata": {"name": format!("web.{:x}", at.as_nanosecond())},
-        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": "web", "namespace": namespace.name(),
+        "metadata": {"name": format!("{name}.{:x}", at.as_nanosecond())},
+        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": name, "namespace": namespace.name(),
             "uid": uid, "fieldPath": "spec.containers{app}"},
         "reason": reason, "message": message, "type": "Warning", "count": 1,
         "firstTimestamp": stamp, "lastTimestamp": stamp,
