@@ -35,7 +35,7 @@ struct Watch {
 #[derive(Debug)]
 struct Kept {
     gap: Gap,
-    selector: Option<Box<str>>,
+    stream: Stream,
 }
 
 impl Gaps {
@@ -93,13 +93,17 @@ impl Gaps {
             resource: stream.resource,
             reason: GapReason::Relisted,
         };
-        self.keep(gap.clone(), stream.selector);
+        self.keep(gap.clone(), stream);
         Some(gap)
     }
 
     /// Adds a gap that no stream tells of.
     pub fn record(&mut self, gap: Gap) {
-        self.keep(gap, None);
+        let stream = Stream {
+            resource: gap.resource,
+            selector: None,
+        };
+        self.keep(gap, stream);
     }
 
     /// All first lists are complete: of every stream that was expected or began, and of pods.
@@ -126,16 +130,16 @@ impl Gaps {
         from: Timestamp,
         to: Timestamp,
     ) -> bool {
-        let closed = self.kept.iter().any(|Kept { gap, selector }| {
+        let closed = self.kept.iter().any(|Kept { gap, stream }| {
             gap.resource == resource
                 && gap.reason != GapReason::Unattributed
                 && (gap.from <= to && from <= gap.to)
-                && concerns(selector.as_deref(), reason)
+                && concerns(stream, reason)
         });
         let open = self.streams.iter().any(|(stream, watch)| {
             stream.resource == resource
                 && watch.broken_since.is_some_and(|since| since <= to)
-                && concerns(stream.selector.as_deref(), reason)
+                && concerns(stream, reason)
         });
         let forgotten = self.forgotten.get(&resource);
         closed || open || forgotten.is_some_and(|(first, last)| *first <= to && from <= *last)
@@ -216,11 +220,11 @@ impl Gaps {
             .map(|(_, watch)| watch)
     }
 
-    fn keep(&mut self, gap: Gap, selector: Option<Box<str>>) {
+    fn keep(&mut self, gap: Gap, stream: Stream) {
         *self.counts.entry((gap.resource, gap.reason)).or_default() += 1;
         let newly_lost = self.newly_lost(&gap);
         *self.lost.entry(gap.resource).or_default() += newly_lost;
-        self.kept.push_back(Kept { gap, selector });
+        self.kept.push_back(Kept { gap, stream });
         if self.kept.len() > GAPS_MAX
             && let Some(Kept { gap, .. }) = self.kept.pop_front()
         {
@@ -253,17 +257,10 @@ fn between(from: Timestamp, to: Timestamp) -> Duration {
     to.duration_since(from).try_into().unwrap_or_default()
 }
 
-/// Whether a stream with this field selector carries Events with this reason.
-fn concerns(selector: Option<&str>, reason: Option<EventReason>) -> bool {
-    let (Some(selector), Some(reason)) = (selector, reason) else {
-        return true;
-    };
-    let mut reasons = selector
-        .split(',')
-        .filter_map(|term| term.strip_prefix("reason="));
-    reasons
-        .next()
-        .is_none_or(|selected| selected.trim_start_matches('=') == reason.as_str())
+/// Whether the stream carries Events with this reason.
+fn concerns(stream: &Stream, reason: Option<EventReason>) -> bool {
+    let pair = stream.selected("reason").zip(reason);
+    pair.is_none_or(|(selected, reason)| selected == reason.as_str())
 }
 
 #[cfg(test)]

@@ -120,6 +120,14 @@ impl Stream {
     /// The field by which the Events of one pod are selected.
     pub const OF_ONE_POD: &'static str = "involvedObject.uid=";
 
+    /// What this field is narrowed to, for example `reason`.
+    #[must_use]
+    pub fn selected(&self, field: &str) -> Option<&str> {
+        let terms = self.selector.as_deref()?.split(',');
+        let mut pairs = terms.filter_map(|term| term.split_once('='));
+        pairs.find_map(|(name, value)| (name == field).then(|| value.trim_start_matches('=')))
+    }
+
     /// No watch, but a look-up of one pod's Events.
     #[must_use]
     pub fn is_look_up(&self) -> bool {

@@ -5,6 +5,7 @@ mod client;
 mod health;
 mod lookup;
 mod object;
+mod outage;
 mod pace;
 mod plan;
 mod single;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::health::{Failure, StreamHealth, StreamState};
 pub use self::lookup::{LookupError, events_of_pod};
 use self::object::{Event, HookAudit, Job, Namespace, Node, Pod, ReplicaSet, Watchable};
+use self::outage::Outages;
 use self::plan::Planned;
 pub use self::single::{json, object};
 use self::stream::Watch;
@@ -98,11 +100,12 @@ pub fn start(
     cancel: CancellationToken,
 ) -> (mpsc::Receiver<Seen>, Handles) {
     let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
+    let outages: Arc<Outages> = Arc::default();
     let stages: Vec<Vec<(Planned, Arc<StreamHealth>)>> = plan::stages(options)
         .into_iter()
         .map(|stage| {
             let with_health = |planned: Planned| {
-                let health = StreamHealth::new(planned.stream.clone());
+                let health = StreamHealth::new(planned.stream.clone(), Arc::clone(&outages));
                 (planned, Arc::new(health))
             };
             stage.into_iter().map(with_health).collect()

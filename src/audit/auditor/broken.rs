@@ -29,7 +29,7 @@ struct Since {
 impl Broken {
     /// What tells of this reason, in whatever namespace, is to be listed again.
     pub(super) fn tells_of(&self, reason: EventReason) -> bool {
-        let mut reasons = self.streams.keys().map(|stream| term(stream, "reason="));
+        let mut reasons = self.streams.keys().map(|stream| stream.selected("reason"));
         reasons.any(|told| {
             told.and_then(EventReason::parse)
                 .is_none_or(|told| told == reason)
@@ -38,10 +38,11 @@ impl Broken {
 
     /// Whether Events of this namespace may still come with a list.
     pub(super) fn is_awaited(&self, namespace: &str) -> bool {
-        let concerns =
-            |stream| term(stream, "metadata.namespace=").is_none_or(|told| told == namespace);
-        let mut streams = self.streams.iter();
-        streams.any(|(stream, since)| since.is_awaited && concerns(stream))
+        let mut awaited = self.streams.iter().filter(|(_, since)| since.is_awaited);
+        awaited.any(|(stream, _)| {
+            let told = stream.selected("metadata.namespace");
+            told.is_none_or(|told| told == namespace)
+        })
     }
 }
 
@@ -97,10 +98,4 @@ impl Auditor {
         let from = seconds_after(broken_at, -SETTLE_SECONDS);
         self.gaps.broke(stream, from);
     }
-}
-
-/// What the stream is narrowed to by this term of its selector.
-fn term<'a>(stream: &'a Stream, name: &str) -> Option<&'a str> {
-    let mut terms = stream.selector.as_deref()?.split(',');
-    terms.find_map(|term| term.strip_prefix(name))
 }

@@ -202,10 +202,11 @@ mod tests {
         let service = service_fn(move |_: Request<Body>| async move {
             Ok::<_, BoxError>(Response::new(Body::from(answer.as_bytes().to_vec())))
         });
-        let health = StreamHealth::new(Stream {
+        let stream = Stream {
             resource: Resource::Pods,
             selector: None,
-        });
+        };
+        let health = StreamHealth::new(stream, Arc::default());
         let client = Client::new(service, "default");
         let client = attended(client, Arc::new(health), Arc::default());
         let text = client.request_text(Request::new(Vec::new())).await;

@@ -1,10 +1,12 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use kube::core::Status;
 use kube::runtime::watcher;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use super::outage::{Outages, place};
 use crate::audit::observation::Stream;
 
 /// The health of one stream, for readiness and metrics.
@@ -12,6 +14,7 @@ use crate::audit::observation::Stream;
 pub struct StreamHealth {
     stream: Stream,
     state: Mutex<StreamState>,
+    outages: Arc<Outages>,
     is_listed_or_refused: watch::Sender<bool>,
 }
 
@@ -121,10 +124,11 @@ impl Failure {
 }
 
 impl StreamHealth {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, outages: Arc<Outages>) -> Self {
         Self {
             stream,
             state: Mutex::default(),
+            outages,
             is_listed_or_refused: watch::Sender::new(false),
         }
     }
@@ -149,6 +153,10 @@ impl StreamHealth {
         let mut state = self.lock();
         state.active_at = Some(Timestamp::now());
         state.failure = None;
+        drop(state);
+        if self.outages.works(&self.stream) {
+            tracing::info!(watch = place(&self.stream), "works again");
+        }
     }
 
     pub(super) fn active(&self) {
@@ -166,15 +174,19 @@ impl StreamHealth {
         self.lock().relists += 1;
     }
 
-    /// Counts it; whether it is another failure than the last one, or the first since the API server answered.
-    pub(super) fn failed(&self, failure: Failure) -> bool {
+    /// Counts it.
+    pub(super) fn failed(&self, failure: Failure) {
         let mut state = self.lock();
         state.failures += 1;
-        let is_new = state.failure.replace(failure) != Some(failure);
+        state.failure = Some(failure);
         if failure.is_lasting() {
             self.is_listed_or_refused.send_replace(true);
         }
-        is_new
+    }
+
+    /// Whether to tell everyone of this failure.
+    pub(super) fn is_news(&self, failure: Failure) -> bool {
+        self.outages.failed(Instant::now(), &self.stream, failure)
     }
 
     fn lock(&self) -> MutexGuard<'_, StreamState> {

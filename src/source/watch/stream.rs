@@ -14,6 +14,7 @@ use super::backoff::{ANSWERED_LONGEST, Backoff, UNREACHABLE_LONGEST, random};
 use super::client::{ANSWER_WITHIN, attended};
 use super::health::{Failure, StreamHealth};
 use super::object::{Watchable, Watched};
+use super::outage::place;
 use super::pace::Pace;
 use super::plan::Planned;
 use crate::audit::observation::{Observation, Stream};
@@ -49,8 +50,6 @@ pub(super) struct Watch {
     backoff: Backoff,
     pace: Arc<Pace>,
     is_listing: bool,
-    /// A failure was told since anything was heard.
-    has_warned: bool,
     /// Something was sent since the last RELIST, or since the beginning.
     has_sent: bool,
 }
@@ -72,7 +71,6 @@ impl Watch {
             backoff: Backoff::default(),
             pace: Arc::default(),
             is_listing: true,
-            has_warned: false,
             has_sent: false,
         }
     }
@@ -187,7 +185,6 @@ impl Watch {
                 let synced = Observation::Synced(self.planned.stream.clone());
                 self.send(Change::Synced, None, synced).await?;
                 self.health.synced();
-                self.works();
                 Ok(())
             }
         }
@@ -199,7 +196,6 @@ impl Watch {
         watched: Watched<K, RAW>,
     ) -> Result<(), Ended> {
         self.health.active();
-        self.works();
         let presence = match change {
             Change::Deleted => Presence::Gone,
             _ => Presence::Present,
@@ -210,12 +206,6 @@ impl Watch {
             self.send(change, raw.take(), observation).await?;
         }
         Ok(())
-    }
-
-    fn works(&mut self) {
-        if std::mem::take(&mut self.has_warned) {
-            tracing::info!(stream = %Told(&self.stream), "the watch works again");
-        }
     }
 
     async fn send(
@@ -238,7 +228,7 @@ impl Watch {
     /// Waits as long as this failure asks for; breaks if the watcher cannot go on from it.
     async fn failed(&mut self, error: &watcher::Error) -> Result<ControlFlow<()>, Ended> {
         let failure = Failure::of(error);
-        let is_new = self.health.failed(failure);
+        self.health.failed(failure);
         let is_start = matches!(error, watcher::Error::WatchStartFailed(_));
         let is_refused = is_start && failure == Failure::Refused;
         if is_refused && self.strategy == Strategy::Streaming {
@@ -246,7 +236,7 @@ impl Watch {
             self.strategy = Strategy::Pages;
             return Ok(ControlFlow::Break(()));
         }
-        self.wait(failure, is_new).await?;
+        self.wait(failure).await?;
         // Answered to the start of a watch, these would be answered to each further one.
         let is_final = is_refused || is_start && failure == Failure::Expired;
         Ok(if is_final {
@@ -258,13 +248,13 @@ impl Watch {
 
     /// A list that gets nowhere is begun anew; a streamed one not again, its end may never come.
     async fn give_up_list(&mut self) -> Result<(), Ended> {
-        let is_new = self.health.failed(Failure::Timeout);
+        self.health.failed(Failure::Timeout);
         self.strategy = Strategy::Pages;
-        self.wait(Failure::Timeout, is_new).await
+        self.wait(Failure::Timeout).await
     }
 
     /// Of a failure that goes on only the beginning is told to everyone.
-    async fn wait(&mut self, failure: Failure, is_new: bool) -> Result<(), Ended> {
+    async fn wait(&mut self, failure: Failure) -> Result<(), Ended> {
         let unreachable = matches!(failure, Failure::Connection | Failure::Timeout);
         let longest = if unreachable {
             UNREACHABLE_LONGEST
@@ -278,9 +268,9 @@ impl Watch {
         // that its point to go on from expires as a matter of course.
         if failure == Failure::Expired {
             tracing::debug!(%stream, retry_in_ms, "listing again");
-        } else if is_new {
-            self.has_warned = true;
-            tracing::warn!(%stream, failure = failure.label(), retry_in_ms, "watch failed");
+        } else if self.health.is_news(failure) {
+            let watch = place(&self.stream);
+            tracing::warn!(watch, failure = failure.label(), "watch failed");
         } else {
             tracing::debug!(%stream, failure = failure.label(), retry_in_ms, "watch failed again");
         }

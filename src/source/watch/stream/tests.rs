@@ -21,7 +21,7 @@ fn watch_of(resource: Resource) -> (Watch, mpsc::Receiver<Seen>) {
         field_selector: None,
         timeout_seconds: 100,
     };
-    let health = Arc::new(StreamHealth::new(planned.stream.clone()));
+    let health = Arc::new(StreamHealth::new(planned.stream.clone(), Arc::default()));
     let watch = Watch::new(planned, health, Translator::default(), sender);
     (watch, receiver)
 }
