@@ -16,6 +16,7 @@ mod cases;
 mod closed;
 mod early;
 mod events;
+mod folded;
 mod kept;
 mod ledgers;
 mod pods;
@@ -50,6 +51,7 @@ use cases::Open;
 use closed::Closed;
 use early::EarlyEvents;
 use events::CountedGone;
+use folded::Folded;
 use ledgers::Ledgers;
 use pods::Resting;
 
@@ -132,6 +134,7 @@ pub struct Auditor {
     terminating_namespaces: BTreeMap<Box<str>, Option<Timestamp>>,
     cases: BTreeMap<Uid, Open>,
     resting: BTreeMap<Uid, Resting>,
+    folded: Folded,
     closed: Closed,
     counted_gone: BTreeMap<Uid, CountedGone>,
     broken: Broken,
@@ -202,6 +205,7 @@ impl Auditor {
             terminating_namespaces: BTreeMap::new(),
             cases: BTreeMap::new(),
             resting: BTreeMap::new(),
+            folded: Folded::default(),
             closed: Closed::default(),
             counted_gone: BTreeMap::new(),
             broken: Broken::default(),
@@ -365,6 +369,7 @@ impl Auditor {
             self.synced_at = self.now;
             self.all_synced();
             self.take_up();
+            self.folded = Folded::default();
             self.raise_held();
             let uids: Vec<Uid> = self.cases.keys().copied().collect();
             for uid in uids {

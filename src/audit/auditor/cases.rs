@@ -350,8 +350,9 @@ impl Auditor {
                 Fate::Close
             };
         }
-        // Without its workload nothing of it was counted.
-        let waits = open.workload.is_none() || !self.is_synced();
+        // Without its workload nothing of it was counted, and before all is listed nothing is.
+        let uncounted = !judgement.runs.is_empty() || !open.case.has_hooks();
+        let waits = open.workload.is_none() || uncounted && !self.is_synced();
         if !settled || judgement.termination.is_some() || waits {
             return Fate::Stay(judgement.next);
         }

@@ -71,6 +71,7 @@ impl Auditor {
     }
 
     fn pod_event(&mut self, uid: Uid, event: EventSeen) {
+        self.unfold(uid);
         if self.cases.contains_key(&uid) {
             if self.absorb(uid, &event) {
                 self.touch(uid);

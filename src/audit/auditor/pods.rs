@@ -62,14 +62,14 @@ impl Auditor {
             || pod.deletion.is_some()
             || self.early.is_awaited(&pod.namespace, pod.uid);
         if matters {
-            self.observe_case(pod, known.map(|(_, phase)| phase));
+            self.observe_case(pod, self.seen(), known.map(|(_, phase)| phase));
         }
     }
 
     pub(super) fn pod_gone(&mut self, pod: &PodSeen) {
         self.pod(pod);
         if self.roster.get(pod.uid).is_some() && !self.cases.contains_key(&pod.uid) {
-            self.observe_case(pod, None);
+            self.observe_case(pod, self.seen(), None);
         }
         if let Some(open) = self.cases.get_mut(&pod.uid) {
             open.case.absorb_gone(self.now, pod);
@@ -100,19 +100,24 @@ impl Auditor {
 
     fn leave(&mut self, uid: Uid) {
         self.resting.remove(&uid);
+        self.folded.remove(uid);
         if let Some(workload) = self.roster.remove(uid) {
             self.ledgers.pod_left(workload, uid);
             self.empty_later(workload);
         }
     }
 
-    fn observe_case(&mut self, pod: &PodSeen, phase_before: Option<Phase>) {
-        let seen = if self.pods_listed {
+    const fn seen(&self) -> Seen {
+        if self.pods_listed {
             Seen::Live
         } else {
             Seen::Listed
-        };
+        }
+    }
+
+    pub(super) fn observe_case(&mut self, pod: &PodSeen, seen: Seen, phase_before: Option<Phase>) {
         let now = self.now;
+        self.folded.remove(pod.uid);
         let mut resting = self.resting.remove(&pod.uid);
         if let Some(open) = self.closed.reopen(now, pod.uid) {
             self.cases.insert(pod.uid, open);
@@ -154,6 +159,7 @@ impl Auditor {
         }
         self.take_early(pod.uid);
         self.touch(pod.uid);
+        self.fold(pod);
     }
 }
 

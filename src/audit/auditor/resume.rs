@@ -91,9 +91,12 @@ impl Auditor {
     /// Workloads of which a container started in the gap: its postStart was not seen.
     fn started_unseen(&self) -> BTreeSet<WorkloadId> {
         const SHOWN_LATE_SECONDS: i64 = 60;
+        let in_gap = |workload: WorkloadId, at: Timestamp| {
+            let kept = self.ledgers.kept.get(&workload);
+            kept.is_some_and(|kept| seconds_after(kept.account.at, -SHOWN_LATE_SECONDS) <= at)
+        };
         let started = |open: &Open| {
-            let kept = self.ledgers.kept.get(&open.workload?)?;
-            let since = seconds_after(kept.account.at, -SHOWN_LATE_SECONDS);
+            let workload = open.workload?;
             let mut instances = open
                 .case
                 .containers
@@ -101,11 +104,16 @@ impl Auditor {
                 .filter(|container| container.post_start.is_some())
                 .flat_map(|container| &container.instances.all);
             let is_unseen = |instance: &Instance| {
-                instance.preexisting && instance.started_at.is_some_and(|at| at >= since)
+                instance.preexisting && instance.started_at.is_some_and(|at| in_gap(workload, at))
             };
-            instances.any(is_unseen).then_some(open.workload?)
+            instances.any(is_unseen).then_some(workload)
         };
-        self.cases.values().filter_map(started).collect()
+        let folded = self.folded.starts().filter_map(|(uid, at)| {
+            let workload = self.roster.get(uid)?.workload;
+            in_gap(workload, at).then_some(workload)
+        });
+        let open = self.cases.values().filter_map(started);
+        open.chain(folded).collect()
     }
 
     /// Tells a workload of the time before this process watched, as far as its status does not cover it.

@@ -1,4 +1,5 @@
 mod broken;
+mod folded;
 mod forged;
 mod late;
 mod order;
