@@ -15,7 +15,7 @@ use crate::plan::Lags;
 /// What the API server keeps of its changes, per stream, in the order of their resourceVersions.
 pub(crate) type Log = BTreeMap<Stream, Vec<(Timestamp, Observation)>>;
 
-/// A watch that tells nothing for so long is known to be broken.
+/// A watch that is behind for so long is known to be broken.
 const BROKEN_AFTER_SECONDS: i64 = 130;
 
 /// The Events that the API server holds, by name.
@@ -143,7 +143,8 @@ impl Replica {
         let Some(silence) = self.silences.get_mut(stream) else {
             return false;
         };
-        let broken_at = silence.from + jiff::SignedDuration::from_secs(BROKEN_AFTER_SECONDS);
+        let after = BROKEN_AFTER_SECONDS - i64::from(self.lags[stream]);
+        let broken_at = silence.from + jiff::SignedDuration::from_secs(after);
         if !silence.is_told && broken_at <= now.min(silence.until) {
             silence.is_told = true;
             self.auditor

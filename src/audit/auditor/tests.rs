@@ -457,3 +457,23 @@ fn a_stop_in_the_second_of_a_restart_belongs_to_the_new_instance() {
     assert_eq!(told, [(0, 1, Outcome::Succeeded), (1, 1, Outcome::Failed)]);
     assert_eq!(runs[0].trigger, Some(Trigger::ContainerRestart));
 }
+
+#[test]
+fn a_failure_whose_stop_was_not_told_is_of_the_instance_that_ran_then() {
+    let script = started(Script::new(30).hook(Hook::PreStop, exec()))
+        .event(20.0, EventReason::Killing, Note::LivenessProbe)
+        .event(21.0, EventReason::FailedPreStopHook, Note::None)
+        .restarted(25.0, 1, 24.0, end(0, 2.0, 23.0))
+        // The second `Killing` is lost.
+        .event_again(41.0, EventReason::FailedPreStopHook, Note::None, 21.0, 2)
+        .restarted(45.0, 2, 44.0, end(0, 24.0, 43.0));
+    let mut played = script.play();
+    let failed: Vec<(u32, Outcome)> = played
+        .runs(Hook::PreStop)
+        .iter()
+        .map(|run| (run.restart, run.outcome))
+        .collect();
+    assert_eq!(failed, [(0, Outcome::Failed), (1, Outcome::Failed)]);
+    let snapshot = played.auditor.snapshot();
+    assert_eq!(snapshot.workloads[0].hooks[0].count(Outcome::Failed), 2);
+}

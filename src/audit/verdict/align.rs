@@ -462,14 +462,14 @@ fn any_begun(lives: &[Life], at: Moment) -> bool {
     kills.any(|kill| kill.at.earliest <= at.latest)
 }
 
-/// An instance runs whose stop is not known to have begun: the failure is of that stop.
+/// An instance ran then whose stop is not known to have begun: the failure is of that stop.
 fn is_of_another(lives: &[Life], failure: &Occurrence<'_>) -> bool {
-    lives.last().is_some_and(|last| {
-        let begun = last
-            .kills
-            .iter()
-            .any(|kill| kill.at.earliest <= failure.at.latest);
-        !begun && last.can_hold(failure, None)
+    let mut all = lives.iter().enumerate();
+    all.any(|(place, life)| {
+        let mut kills = life.kills.iter();
+        let next_started = || lives[place + 1..].iter().find_map(Life::started);
+        !kills.any(|kill| kill.at.earliest <= failure.at.latest)
+            && life.can_hold(failure, next_started())
     })
 }
 
