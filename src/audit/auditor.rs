@@ -39,13 +39,12 @@ use super::gap::Gaps;
 use super::moment::{seconds, seconds_after};
 use super::nodes::Nodes;
 use super::observation::{
-    EventSeen, Observation, PodSeen, Resource, Stream, Subject, Thresholds, Uid,
+    EventSeen, Observation, PodSeen, Resource, SETTLE_SECONDS, Stream, Subject, Thresholds, Uid,
 };
 use super::owners::{Owners, WorkloadId};
 use super::record::{Gap, Incident, PodReport, WorkloadRef};
 use super::roster::Roster;
 use super::snapshot::{Snapshot, Workload};
-use super::verdict::SETTLE_SECONDS;
 use broken::Broken;
 use cases::Open;
 use closed::Closed;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::base::Base;
 use super::words::{ContainerType, Handler};
-pub use event::{EventReason, EventSeen, Note, Subject};
+pub use event::{EventReason, EventSeen, Note, SETTLE_SECONDS, Subject};
 
 /// One thing seen, in the order in which it left its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,15 +31,11 @@ use super::case::{Case, ContainerCase};
 use super::gap::Gaps;
 use super::moment::{Moment, seconds_after};
 use super::nodes::Nodes;
-use super::observation::EventReason;
+use super::observation::{EventReason, SETTLE_SECONDS};
 use super::record::{Run, Termination};
 use super::snapshot::Active;
 use super::words::Trigger;
 use align::Life;
-
-/// A verdict that rests on absence settles this long after the instance's end: the kubelet tries an
-/// Event 12 times, 10 s apart (client-go tools/record/event.go).
-pub const SETTLE_SECONDS: i64 = 150;
 
 /// What a verdict reads beside the case.
 #[derive(Debug, Clone, Copy)]

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod client;
+mod failure;
 mod health;
 mod lookup;
 mod object;
@@ -18,7 +19,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use self::health::{Failure, StreamHealth, StreamState};
+pub use self::failure::Failure;
+pub use self::health::{StreamHealth, StreamState};
 pub use self::lookup::{LookupError, events_of_pod};
 use self::object::{Event, HookAudit, Job, Namespace, Node, Pod, ReplicaSet, Watchable};
 use self::outage::Outages;

@@ -5,12 +5,23 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::ledgers::ViewKey;
 use crate::audit::account::{Account, Marks};
 use crate::audit::ledger::Ledger;
 use crate::audit::observation::{Thresholds, Uid};
-use crate::audit::record::{Gap, Incident};
+use crate::audit::record::{Gap, Incident, WorkloadRef};
 use crate::audit::snapshot::{Active, Written};
+
+/// Namespace, kind, name and API version: what names a `HookAudit`.
+pub(super) type ViewKey = (Box<str>, Box<str>, Box<str>, Box<str>);
+
+pub(super) fn view_key(namespace: &str, target: &WorkloadRef) -> ViewKey {
+    (
+        namespace.into(),
+        target.kind.clone(),
+        target.name.clone(),
+        target.api_version.clone(),
+    )
+}
 
 /// What of a `HookAudit` is kept beside the tallies it tells.
 #[derive(Debug, Clone, Default)]

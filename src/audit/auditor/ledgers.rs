@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::kept::{Kept, ReportHead, UNTOLD_MAX};
+use super::kept::{Kept, ReportHead, UNTOLD_MAX, ViewKey, view_key};
 use super::{Auditor, Counts, Timer, Transition};
 use crate::audit::account::{Account, Marks};
 use crate::audit::ledger::{Ledger, Readiness};
@@ -42,18 +42,6 @@ pub(super) struct Ledgers {
     pub(super) listed: BTreeMap<u64, WorkloadId>,
     /// The workload of each `HookAudit`, by namespace and name.
     pub(super) targets: BTreeMap<(Box<str>, Box<str>), ViewKey>,
-}
-
-/// Namespace, kind, name and API version: what names a `HookAudit`.
-pub(super) type ViewKey = (Box<str>, Box<str>, Box<str>, Box<str>);
-
-pub(super) fn view_key(namespace: &str, target: &WorkloadRef) -> ViewKey {
-    (
-        namespace.into(),
-        target.kind.clone(),
-        target.name.clone(),
-        target.api_version.clone(),
-    )
 }
 
 impl Ledgers {

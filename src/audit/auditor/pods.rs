@@ -1,6 +1,5 @@
 //! What a pod's own stream does to the roster and to cases.
 
-use super::resume::NEW_POD_SECONDS;
 use super::{Auditor, Open};
 use crate::audit::account::Resumed;
 use crate::audit::case::instance::Seen;
@@ -8,6 +7,9 @@ use crate::audit::case::{Case, ContainerCase, Shown};
 use crate::audit::observation::{Phase, PodSeen, Resource, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::roster::{Hooks, Upserted};
+
+/// By then the watch of pods has told of one that is newer than their list.
+pub(super) const NEW_POD_SECONDS: i64 = 10;
 
 /// What is kept of a pod with hooks while nothing happens to it.
 #[derive(Debug, Clone)]

@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::kept::ReportHead;
-use super::ledgers::{ViewKey, view_key};
+use super::kept::{ReportHead, ViewKey, view_key};
 use super::{Auditor, Timer, Transition};
 use crate::audit::moment::seconds_after;
 use crate::audit::observation::{ControllerRef, ReportSeen};

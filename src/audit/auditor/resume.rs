@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::cases::Open;
+use super::pods::NEW_POD_SECONDS;
 use super::{Auditor, OPEN_CASE_SECONDS};
 use crate::audit::account::{LineAccount, born_at};
 use crate::audit::case::Case;
@@ -20,9 +21,6 @@ use crate::audit::words::{ContainerType, Handler, Hook};
 
 /// So far may its watches have been behind when a process wrote a status.
 const BEHIND_SECONDS: i64 = 10;
-
-/// By then the watch of pods has told of one that is newer than their list.
-pub(super) const NEW_POD_SECONDS: i64 = 10;
 
 /// The grace of a pod without a word about it (core/v1 `terminationGracePeriodSeconds`).
 const USUAL_GRACE_SECONDS: i64 = 30;

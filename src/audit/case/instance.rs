@@ -4,10 +4,9 @@ use jiff::Timestamp;
 
 use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::observation::{
-    ContainerStatusSeen, PostStartFailure, StateSeen, TerminatedReason, TerminatedSeen,
-    WaitingReason,
+    ContainerStatusSeen, PostStartFailure, SETTLE_SECONDS, StateSeen, TerminatedReason,
+    TerminatedSeen, WaitingReason,
 };
-use crate::audit::verdict::SETTLE_SECONDS;
 
 /// Facts of one instance of one container; each is set once and kept.
 #[derive(Debug, Clone)]

@@ -4,6 +4,10 @@ use jiff::Timestamp;
 
 use super::Uid;
 
+/// A verdict that rests on absence settles this long after the instance's end: the kubelet tries an
+/// Event 12 times, 10 s apart (client-go tools/record/event.go).
+pub const SETTLE_SECONDS: i64 = 150;
+
 /// What of an Event can matter to a verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventSeen {

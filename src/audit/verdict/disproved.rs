@@ -4,10 +4,10 @@
 //! should have stopped shows that it was not so. Its status is the kubelet's alone.
 
 use super::align::Kill;
-use super::{SETTLE_SECONDS, View, request};
+use super::{View, request};
 use crate::audit::case::Shown;
 use crate::audit::moment::{Moment, seconds_after};
-use crate::audit::observation::{EventReason, StatusReason};
+use crate::audit::observation::{EventReason, SETTLE_SECONDS, StatusReason};
 
 /// Takes stops out of the lives of containers that run on; tells the reasons of their Events.
 pub(super) fn take_out(view: &mut View<'_>) -> Vec<EventReason> {

@@ -2,13 +2,15 @@
 
 use jiff::Timestamp;
 
+use super::View;
 use super::align::Life;
 use super::evidence;
 use super::grace::CLOCK_TOLERANCE_SECONDS;
-use super::{SETTLE_SECONDS, View};
 use crate::audit::case::ContainerCase;
 use crate::audit::moment::{Moment, seconds, seconds_after};
-use crate::audit::observation::{EventReason, HookSpec, Note, PostStartFailure, TerminatedReason};
+use crate::audit::observation::{
+    EventReason, HookSpec, Note, PostStartFailure, SETTLE_SECONDS, TerminatedReason,
+};
 use crate::audit::record::{Interval, Run};
 use crate::audit::words::{Confidence, ContainerType, Handler, Hook, Outcome, Reason};
 

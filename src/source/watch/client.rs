@@ -12,20 +12,13 @@ use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, service_fn};
 
 use super::backoff::random;
+use super::failure::{ANSWER_WITHIN, Unanswered};
 use super::health::StreamHealth;
 use super::pace::Pace;
 use crate::source::wire::Trimmer;
 
-/// An API server ends a request that is no watch after 60 s by itself.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(65);
-
 /// Nothing but metadata is read of an answer to [`Attended::newest`].
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-
-/// The API server did not answer in time.
-#[derive(Debug, thiserror::Error)]
-#[error("no answer from the API server within {} s", ANSWER_WITHIN.as_secs())]
-pub(super) struct Unanswered;
 
 /// A client that gives up on what is not answered, that keeps the pace of watches, that tells a stream's
 /// health of each answer, and that drops of it what nobody reads.

@@ -6,7 +6,7 @@ use kube::{Api, Client};
 use tokio::time::timeout;
 
 use super::RawObjects;
-use super::health::Failure;
+use super::failure::Failure;
 use super::object::{Event, Watched};
 use crate::audit::observation::{Observation, Resource, Stream, Uid};
 use crate::source::translate::{Presence, Translator};

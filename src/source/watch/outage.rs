@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::health::Failure;
+use super::failure::Failure;
 use crate::audit::observation::Stream;
 
 /// What comes back within this time is the same trouble.

@@ -4,7 +4,7 @@ use http::Request;
 use kube::Client;
 use tokio::time::timeout;
 
-use super::health::Failure;
+use super::failure::Failure;
 use crate::audit::observation::{Observation, Resource};
 use crate::source::translate::{Presence, Translator};
 

@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::{ANSWERED_LONGEST, Backoff, UNREACHABLE_LONGEST, random};
-use super::client::{ANSWER_WITHIN, attended};
-use super::health::{Failure, StreamHealth};
+use super::client::attended;
+use super::failure::{ANSWER_WITHIN, Failure};
+use super::health::StreamHealth;
 use super::object::{Watchable, Watched};
 use super::outage::place;
 use super::pace::Pace;
