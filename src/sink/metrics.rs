@@ -79,6 +79,8 @@ struct State {
     gaps: own::Gaps,
     mandate: Option<Mandate>,
     has_resigned: bool,
+    /// What the term in which workload families were exported last came after.
+    exported_after: Option<Option<Timestamp>>,
 }
 
 impl Renderer {
@@ -136,6 +138,13 @@ impl Renderer {
 }
 
 impl State {
+    /// Whether workload families are exported in this term for the first time.
+    fn begins_term(&mut self) -> bool {
+        let term = self.mandate.as_ref().and_then(Mandate::term);
+        let after = term.and_then(|term| term.previous_renewed_at);
+        self.exported_after.replace(after) != Some(after)
+    }
+
     fn leadership(&self) -> Option<Leadership> {
         let leads = self.mandate.as_ref()?.term().is_some() && !self.has_resigned;
         Some(if leads {

@@ -1,4 +1,7 @@
 //! Which counters a scraper has seen at 0: a counter born at 1 hides its first failure.
+//!
+//! Who leads next cannot know what was scraped of whom led before, only since when a status lists a counter. Listed
+//! for a short time it was shown at 0 at most, and is so again; later it goes on where it is, from 0 or not.
 
 use std::time::Duration;
 
@@ -15,13 +18,38 @@ pub(super) struct Moment {
     pub(super) zero_for: Duration,
 }
 
-/// When a counter was first shown.
+impl Moment {
+    /// A new counter stays at 0 no longer.
+    pub(super) fn is_long_after(self, at: Timestamp) -> bool {
+        self.age(at) >= self.zero_for
+    }
+
+    fn age(self, at: Timestamp) -> Duration {
+        self.now.duration_since(at).try_into().unwrap_or_default()
+    }
+}
+
+/// When a counter was first shown, or first listed by a status of another process.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Birth(Option<Timestamp>);
 
 impl Birth {
-    /// An earlier leader showed it.
+    /// It was shown as it is.
     const LONG_AGO: Self = Self(Some(Timestamp::MIN));
+
+    const fn listed(&mut self, at: Timestamp) {
+        if self.0.is_none() {
+            self.0 = Some(at);
+        }
+    }
+
+    /// Another one led since this process showed it, or always.
+    fn take_over(&mut self, moment: Moment) {
+        let age = self.0.map(|first| moment.age(first));
+        if age.is_some_and(|age| age >= moment.zero_for / 2) {
+            *self = Self::LONG_AGO;
+        }
+    }
 
     /// What to show of a counter that stands at `count`.
     pub(super) fn show(&mut self, count: u64, moment: Moment) -> u64 {
@@ -29,11 +57,10 @@ impl Birth {
             self.0 = Some(moment.now);
             return 0;
         };
-        let shown_for = moment.now.duration_since(first_shown);
-        if shown_for < jiff::SignedDuration::try_from(moment.zero_for).unwrap_or_default() {
-            0
-        } else {
+        if moment.is_long_after(first_shown) {
             count
+        } else {
+            0
         }
     }
 }
@@ -72,28 +99,37 @@ impl Births {
         }
     }
 
-    /// All that a status of another process lists has been shown by it, also where this one showed it at 0 before.
-    pub(super) fn inherit(&mut self, written: &Written) {
+    /// Another process showed what its status lists, since this time at the latest.
+    pub(super) fn inherit(&mut self, written: &Written, at: Timestamp) {
         for row in &written.hooks {
             let hook = self.row(&row.container, row.hook);
-            hook.outcomes = Birth::LONG_AGO;
+            hook.outcomes.listed(at);
             for &outcome in Outcome::ALL {
                 if row.ever_counted[outcome as usize] > 0 {
-                    *hook.rare(outcome) = Birth::LONG_AGO;
+                    hook.rare(outcome).listed(at);
                 }
             }
             if row.duplicates > 0 {
-                hook.duplicates = Birth::LONG_AGO;
+                hook.duplicates.listed(at);
             }
             for &(from, to, _) in &row.amendments {
-                *hook.amendment((from, to)) = Birth::LONG_AGO;
+                hook.amendment((from, to)).listed(at);
             }
         }
-        self.seconds = Birth::LONG_AGO;
+        self.seconds.listed(at);
         for &result in TerminationResult::ALL {
             if is_born_at_zero(result) || written.results[result as usize] > 0 {
-                self.results[result as usize] = Birth::LONG_AGO;
+                self.results[result as usize].listed(at);
             }
+        }
+    }
+
+    /// This process leads from now on.
+    pub(super) fn take_over(&mut self, moment: Moment) {
+        let hooks = self.hooks.iter_mut().flat_map(HookBirths::all);
+        let own = self.results.iter_mut().chain([&mut self.seconds]);
+        for birth in own.chain(hooks) {
+            birth.take_over(moment);
         }
     }
 
@@ -119,6 +155,13 @@ impl Births {
 }
 
 impl HookBirths {
+    fn all(&mut self) -> impl Iterator<Item = &mut Birth> {
+        let rare = self.rare.iter_mut().map(|(_, birth)| birth);
+        let amendments = self.amendments.iter_mut().map(|(_, birth)| birth);
+        let always = [&mut self.outcomes, &mut self.duplicates];
+        always.into_iter().chain(rare).chain(amendments)
+    }
+
     /// The counter of an outcome that is not exported before it occurs.
     pub(super) fn rare(&mut self, outcome: Outcome) -> &mut Birth {
         entry(&mut self.rare, outcome, self.new)

@@ -53,10 +53,20 @@ impl Exposition {
         now: Timestamp,
         format: Format,
     ) -> Self {
+        let moment = Moment {
+            now,
+            zero_for: shared.settings.zero_for,
+        };
         let mut state = shared.state();
-        let exported = snapshot.synced && state.leadership() != Some(Leadership::Follower);
-        let slots = exported.then(|| state.shown.slots_of(&snapshot.workloads));
-        let step = if exported {
+        // A follower remembers since when statuses list what.
+        let slots = snapshot
+            .synced
+            .then(|| state.shown.slots_of(&snapshot.workloads, moment));
+        let slots = slots.filter(|_| state.leadership() != Some(Leadership::Follower));
+        if slots.is_some() && state.begins_term() {
+            state.shown.take_over(moment);
+        }
+        let step = if slots.is_some() {
             Step::Workloads {
                 family: 0,
                 position: 0,
@@ -65,10 +75,6 @@ impl Exposition {
             Step::Own
         };
         drop(state);
-        let moment = Moment {
-            now,
-            zero_for: shared.settings.zero_for,
-        };
         Self {
             shared,
             snapshot,

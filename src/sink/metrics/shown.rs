@@ -4,9 +4,11 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::audit::snapshot::{Workload, Written};
 
-use super::births::Births;
+use super::births::{Births, Moment};
 use super::families::FAMILIES;
 
 const _: () = assert!(
@@ -28,6 +30,8 @@ pub(super) struct Shown {
     capped: [u64; FAMILIES.len()],
     /// What was last shown of counters that are added up, so that they never go down.
     floors: BTreeMap<(usize, String), u64>,
+    /// When a snapshot was last seen.
+    seen_at: Option<Timestamp>,
 }
 
 /// One workload.
@@ -52,7 +56,12 @@ pub(super) enum Place {
 impl Shown {
     /// The slot of each workload of a snapshot; slots of workloads that are gone become free.
     /// `None` where two workloads would have the same labels.
-    pub(super) fn slots_of(&mut self, workloads: &[Arc<Workload>]) -> Vec<Option<usize>> {
+    pub(super) fn slots_of(
+        &mut self,
+        workloads: &[Arc<Workload>],
+        moment: Moment,
+    ) -> Vec<Option<usize>> {
+        let listed_at = self.listed_at(moment);
         let mut slots = Vec::with_capacity(workloads.len());
         let mut new = Vec::new();
         let mut gone = Vec::new();
@@ -71,7 +80,7 @@ impl Shown {
             }
             match known.next_if(|(key, _)| order(key, workload) == Ordering::Equal) {
                 Some((_, at)) => {
-                    self.slots[*at].inherit(workload);
+                    self.slots[*at].inherit(workload, listed_at);
                     slots.push(Some(*at));
                 }
                 None => {
@@ -85,9 +94,27 @@ impl Shown {
             self.release(&key, at);
         }
         for (position, workload) in new {
-            slots[position] = Some(self.insert(workload));
+            slots[position] = Some(self.insert(workload, listed_at));
         }
         slots
+    }
+
+    /// Since when a status lists what it was not seen to list before: where nobody looked for long, since long ago.
+    fn listed_at(&mut self, moment: Moment) -> Timestamp {
+        let seen_at = self.seen_at.replace(moment.now);
+        let is_recent = seen_at.is_some_and(|seen_at| !moment.is_long_after(seen_at));
+        if is_recent {
+            moment.now
+        } else {
+            Timestamp::MIN
+        }
+    }
+
+    /// This process leads from now on.
+    pub(super) fn take_over(&mut self, moment: Moment) {
+        for slot in &mut self.slots {
+            slot.births.take_over(moment);
+        }
     }
 
     pub(super) fn slot(&mut self, at: usize) -> &mut Slot {
@@ -129,9 +156,9 @@ impl Shown {
         &self.capped
     }
 
-    fn insert(&mut self, workload: &Workload) -> usize {
+    fn insert(&mut self, workload: &Workload, listed_at: Timestamp) -> usize {
         let mut slot = Slot::default();
-        slot.inherit(workload);
+        slot.inherit(workload, listed_at);
         let at = if let Some(free) = self.free.pop() {
             self.slots[free] = slot;
             free
@@ -154,11 +181,11 @@ impl Shown {
 }
 
 impl Slot {
-    fn inherit(&mut self, workload: &Workload) {
+    fn inherit(&mut self, workload: &Workload, listed_at: Timestamp) {
         let inherited = workload.basis.inherited.as_ref();
         let known = self.inherited.as_ref().map(Arc::as_ptr);
         if let Some(written) = inherited.filter(|written| known != Some(Arc::as_ptr(written))) {
-            self.births.inherit(written);
+            self.births.inherit(written, listed_at);
             self.inherited = Some(Arc::clone(written));
         }
     }

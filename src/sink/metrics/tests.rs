@@ -153,10 +153,10 @@ fn a_rare_counter_is_born_at_zero_too() {
     }
 }
 
-#[test]
-fn a_counter_of_an_earlier_leader_goes_on_without_a_zero() {
-    let mut continued = workload();
-    let row = &continued.hooks[1];
+/// As [`workload`], resting on a status of another process that lists all of it.
+fn inherited() -> Workload {
+    let mut inherited = workload();
+    let row = &inherited.hooks[1];
     let written = Written {
         hooks: Box::new([WrittenHook {
             container: row.container.clone(),
@@ -165,21 +165,62 @@ fn a_counter_of_an_earlier_leader_goes_on_without_a_zero() {
             duplicates: 0,
             amendments: Box::default(),
         }]),
-        results: continued.terminations.results,
-        total_seconds: continued.terminations.total_seconds,
+        results: inherited.terminations.results,
+        total_seconds: inherited.terminations.total_seconds,
     };
-    continued.basis.inherited = Some(Arc::new(written));
-    for led_before in [false, true] {
+    inherited.basis.inherited = Some(Arc::new(written));
+    inherited
+}
+
+const PRE_STOP_FAILED: &str = "hookaudit_hook_runs_total{namespace=\"shop\",workload=\"checkout\",\
+    workload_type=\"deployment\",container=\"app\",hook=\"preStop\",outcome=\"failed\"} ";
+
+#[test]
+fn a_counter_of_an_earlier_leader_goes_on_without_a_zero() {
+    let text = told(&renderer(10), &snapshot([inherited()]), 0);
+    assert_eq!(samples(&text, PRE_STOP_FAILED), ["1"]);
+    assert!(text.contains("result=\"force_killed\"} 3\n"), "{text}");
+}
+
+/// Who begins to lead at this second.
+fn leads(terms: &tokio::sync::watch::Sender<Option<Term>>, seconds: i64) {
+    terms.send_replace(Some(Term {
+        deadline: tokio::time::Instant::now() + Duration::from_mins(1),
+        previous_renewed_at: Some(at(seconds)),
+    }));
+}
+
+#[test]
+fn a_counter_that_a_status_lists_for_a_short_time_was_shown_at_zero_at_most() {
+    for (takes_over, shown) in [(12, "0"), (39, "0"), (40, "1")] {
         let renderer = renderer(10);
-        if led_before {
-            told(&renderer, &snapshot([workload()]), -1);
-        }
-        let text = told(&renderer, &snapshot([continued.clone()]), 0);
-        assert!(
-            text.contains("hook=\"preStop\",outcome=\"failed\"} 1\n"),
-            "{text}"
-        );
-        assert!(text.contains("result=\"force_killed\"} 3\n"), "{text}");
+        let (terms, receiver) = tokio::sync::watch::channel(None);
+        renderer.stand(Mandate::new(receiver));
+        told(&renderer, &snapshot([]), 0);
+        told(&renderer, &snapshot([inherited()]), 10);
+        leads(&terms, takes_over);
+        let text = told(&renderer, &snapshot([inherited()]), takes_over);
+        let seen = samples(&text, PRE_STOP_FAILED);
+        assert_eq!(seen, [shown], "taken over at {takes_over} s");
+        let text = told(&renderer, &snapshot([inherited()]), 70);
+        assert_eq!(samples(&text, PRE_STOP_FAILED), ["1"]);
+    }
+}
+
+#[test]
+fn a_counter_goes_on_where_another_leader_left_it() {
+    for (leads_again, shown) in [(20, "0"), (48, "1")] {
+        let renderer = renderer(10);
+        let (terms, receiver) = tokio::sync::watch::channel(None);
+        renderer.stand(Mandate::new(receiver));
+        leads(&terms, -5);
+        let text = told(&renderer, &snapshot([workload()]), 0);
+        assert_eq!(samples(&text, PRE_STOP_FAILED), ["0"]);
+        terms.send_replace(None);
+        leads(&terms, leads_again);
+        let text = told(&renderer, &snapshot([workload()]), leads_again);
+        let seen = samples(&text, PRE_STOP_FAILED);
+        assert_eq!(seen, [shown], "leads again at {leads_again} s");
     }
 }
 

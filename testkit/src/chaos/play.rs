@@ -33,8 +33,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A container is started again after it ended by itself.
 const BACK_OFF: Duration = Duration::from_secs(2);
-/// What was seen so long before the operator was killed may not have been written.
-const UNWRITTEN_SECONDS: i64 = 6;
+/// What was seen so long before the operator was killed may not have been written: a status waits half a minute
+/// for more news that are no worse.
+const UNWRITTEN_SECONDS: i64 = 35;
 
 /// How a run is made.
 #[derive(Clone, Debug)]
