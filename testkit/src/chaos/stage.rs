@@ -1,5 +1,6 @@
 //! Where a fault is played: a cluster of its own with the operator's rights and resource.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -99,16 +100,31 @@ impl Stage {
         self.api.read(&format!("{AUDITS}/hookaudits")).await
     }
 
-    pub async fn delete_audits(&self) -> anyhow::Result<()> {
-        let path = format!("{AUDITS}/namespaces/{NAMESPACE}/hookaudits");
-        self.api.insist(Method::DELETE, &path, None).await.map(drop)
+    /// Those of workloads without a pod only once each: to delete one twice is what a garbage collector does.
+    pub async fn delete_audits(&self, without_pods: &mut HashSet<String>) -> anyhow::Result<()> {
+        let audits = self.audits().await?;
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/pods");
+        let pods = self.api.read(&path).await?;
+        let living = items(&pods).filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        let living: Vec<&str> = living.map(name_of).collect();
+        for audit in items(&audits) {
+            let name = name_of(audit);
+            let target = audit["spec"]["targetRef"]["name"].as_str().unwrap_or(name);
+            let own = format!("{target}-");
+            let lives = living.iter().any(|pod| pod.starts_with(&own));
+            if lives || without_pods.insert(name.to_owned()) {
+                let path = format!("{AUDITS}/namespaces/{NAMESPACE}/hookaudits/{name}");
+                self.api.insist(Method::DELETE, &path, None).await?;
+            }
+        }
+        Ok(())
     }
 
     /// What a user may edit: the spec, and labels.
     pub async fn edit_audits(&self) -> anyhow::Result<()> {
         let audits = self.audits().await?;
-        for audit in audits["items"].as_array().into_iter().flatten() {
-            let name = audit["metadata"]["name"].as_str().unwrap_or_default();
+        for audit in items(&audits) {
+            let name = name_of(audit);
             let path = format!("{AUDITS}/namespaces/{NAMESPACE}/hookaudits/{name}");
             let patch = json!({
                 "metadata": {"labels": {"edited": fastrand::u32(..).to_string()}},
@@ -123,8 +139,7 @@ impl Stage {
     pub async fn events(&self) -> anyhow::Result<Vec<String>> {
         let path = format!("/api/v1/namespaces/{NAMESPACE}/events");
         let list = self.api.read(&path).await?;
-        let events = list["items"].as_array().into_iter().flatten();
-        let names = events.filter_map(|event| event["metadata"]["name"].as_str());
+        let names = items(&list).map(name_of);
         Ok(names.map(str::to_owned).collect())
     }
 
@@ -150,6 +165,14 @@ impl Stage {
             None => bail!("the API server keeps no audit log"),
         }
     }
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list["items"].as_array().into_iter().flatten()
+}
+
+fn name_of(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
 }
 
 /// The manifest that users apply, but for what runs the operator in the cluster.
