@@ -172,8 +172,8 @@ struct Player<'a> {
     down_since: Option<Timestamp>,
     started_at: Timestamp,
     allowance: Allowance,
-    /// `HookAudit`s that were deleted while no pod of their workload lived.
-    deleted_without_pods: HashSet<String>,
+    /// `HookAudit`s that are not deleted again.
+    deleted_once: HashSet<String>,
     takeover_seconds: Vec<f64>,
     problems: Vec<String>,
 }
@@ -206,7 +206,7 @@ impl<'a> Player<'a> {
             down_since: None,
             started_at: Timestamp::now(),
             allowance: BTreeMap::new(),
-            deleted_without_pods: HashSet::new(),
+            deleted_once: HashSet::new(),
             takeover_seconds: Vec::new(),
             problems: Vec::new(),
         })
@@ -257,11 +257,7 @@ impl<'a> Player<'a> {
             Step::Grant => self.stage.grant()?,
             Step::RemoveResource => self.stage.remove_resource()?,
             Step::InstallResource => self.stage.install_resource()?,
-            Step::DeleteAudits => {
-                self.stage
-                    .delete_audits(&mut self.deleted_without_pods)
-                    .await?
-            }
+            Step::DeleteAudits => self.stage.delete_audits(&mut self.deleted_once).await?,
             Step::EditAudits => self.stage.edit_audits().await?,
             Step::ForbidLeaseWatch => self.stage.forbid_lease_watch()?,
             Step::NoteExpired => self.note_expired().await?,

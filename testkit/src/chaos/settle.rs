@@ -7,15 +7,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::stage::Stage;
+use super::stage::{Stage, UNWATCHED};
 use super::truth::{Book, Difference, difference, tallies_of};
 
 /// What rests on absence settles 150 s after its end.
 const QUIET: Duration = Duration::from_secs(165);
 /// The same after a watch that had broken came back late.
 const QUIET_AT_LAST: Duration = Duration::from_secs(165 + 60);
-/// Kinds of workloads whose objects the operator does not watch: their pods' names alone tell of them.
-const UNWATCHED: [&str; 2] = ["statefulset-", "daemonset-"];
 const STAYS_FOR: Duration = Duration::from_secs(6);
 /// The first status of a workload that seems to be of nobody.
 const COMES_WITHIN: Duration = Duration::from_secs(40);

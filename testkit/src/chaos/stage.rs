@@ -25,6 +25,8 @@ const SYSTEM: &str = "hookaudit-system";
 const LEASE_ROLE: &str = "hookaudit-leader-election";
 const RESOURCE: &str = "hookaudits.hookaudit.io";
 const AUDITS: &str = "/apis/hookaudit.io/v1alpha1";
+/// Kinds of workloads whose objects the operator does not watch: their pods' names alone tell of them.
+pub const UNWATCHED: [&str; 2] = ["statefulset-", "daemonset-"];
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 pub struct Stage {
@@ -100,19 +102,13 @@ impl Stage {
         self.api.read(&format!("{AUDITS}/hookaudits")).await
     }
 
-    /// Those of workloads without a pod only once each: to delete one twice is what a garbage collector does.
-    pub async fn delete_audits(&self, without_pods: &mut HashSet<String>) -> anyhow::Result<()> {
+    /// Those of StatefulSets and DaemonSets once each: without pods, to delete one twice is what a garbage collector does.
+    pub async fn delete_audits(&self, deleted: &mut HashSet<String>) -> anyhow::Result<()> {
         let audits = self.audits().await?;
-        let path = format!("/api/v1/namespaces/{NAMESPACE}/pods");
-        let pods = self.api.read(&path).await?;
-        let living = items(&pods).filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
-        let living: Vec<&str> = living.map(name_of).collect();
         for audit in items(&audits) {
             let name = name_of(audit);
-            let target = audit["spec"]["targetRef"]["name"].as_str().unwrap_or(name);
-            let own = format!("{target}-");
-            let lives = living.iter().any(|pod| pod.starts_with(&own));
-            if lives || without_pods.insert(name.to_owned()) {
+            let is_unwatched = UNWATCHED.iter().any(|kind| name.starts_with(kind));
+            if !is_unwatched || deleted.insert(name.to_owned()) {
                 let path = format!("{AUDITS}/namespaces/{NAMESPACE}/hookaudits/{name}");
                 self.api.insist(Method::DELETE, &path, None).await?;
             }
