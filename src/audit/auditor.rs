@@ -36,7 +36,7 @@ use jiff::Timestamp;
 
 use super::account::Marks;
 use super::gap::Gaps;
-use super::moment::{seconds, seconds_after};
+use super::moment::seconds_after;
 use super::nodes::Nodes;
 use super::observation::{
     EventSeen, Observation, PodSeen, Resource, SETTLE_SECONDS, Stream, Subject, Thresholds, Uid,
@@ -320,19 +320,12 @@ impl Auditor {
         self.build_snapshot()
     }
 
-    /// Events outlive the watch that broke: unless everything was silent for almost as long as they
-    /// live, the new list holds all that was missed.
     fn relist(&mut self, stream: &Stream) {
-        let silent = self
-            .heard_at
-            .map_or(0.0, |heard_at| seconds(heard_at, self.now));
-        if stream.resource != Resource::Events {
-            self.gaps.relist(self.now, stream);
-        } else if silent > self.event_life_seconds {
-            self.gaps.broke(stream, self.heard_at.unwrap_or(self.now));
+        if stream.resource == Resource::Events {
+            return self.events_broke(stream);
         }
+        self.gaps.relist(self.now, stream);
         match stream.resource {
-            Resource::Events => self.events_broke(stream),
             Resource::Pods => self.roster.begin_epoch(),
             Resource::ReplicaSets | Resource::Jobs => self.owners.begin_epoch(stream.resource),
             _ => {}

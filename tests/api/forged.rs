@@ -9,7 +9,7 @@ use hookaudit_testkit::operator::Operator;
 use hookaudit_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
-use crate::{PROGRAM, install, target};
+use crate::{PROGRAM, install, metric, target};
 
 /// A reason that no other test here uses.
 const REASON: &str = "ExceededGracePeriod";
@@ -91,8 +91,9 @@ fn refusals(operator: &Operator, reason: &str) -> u64 {
 }
 
 fn counted(operator: &Operator, reason: &str, result: &str) -> u64 {
-    let (_, metrics) = operator.get("/metrics").unwrap();
-    let sample = format!("hookaudit_kube_events_total{{reason=\"{reason}\",result=\"{result}\"}} ");
-    let value = metrics.lines().find_map(|line| line.strip_prefix(&sample));
-    value.map_or(0, |value| value.trim().parse().unwrap())
+    let labels = format!("reason=\"{reason}\",result=\"{result}\"");
+    metric(
+        operator,
+        &format!("hookaudit_kube_events_total{{{labels}}}"),
+    )
 }

@@ -157,6 +157,14 @@ fn the_verdict_on_a_made_up_pod_is_written_and_its_object_made_again_when_it_is_
     }
 }
 
+/// The value of a sample, by its name and labels; 0 where there is none.
+fn metric(operator: &Operator, sample: &str) -> u64 {
+    let (_, metrics) = operator.get("/metrics").unwrap();
+    let mut samples = metrics.lines().filter_map(|line| line.rsplit_once(' '));
+    let value = samples.find_map(|(name, value)| (name == sample).then_some(value));
+    value.map_or(0, |value| value.parse().unwrap())
+}
+
 fn install(cluster: &Cluster) {
     let crd = format!("{ROOT}/config/crd/hookaudit.io_hookaudits.yaml");
     cluster

@@ -181,12 +181,7 @@ impl Replica {
     }
 
     /// The watches of Events broke, and are listed again, in any order.
-    pub(crate) fn relist(
-        &mut self,
-        now: Timestamp,
-        log: &Log,
-        state: &BTreeMap<Stream, Vec<Observation>>,
-    ) {
+    pub(crate) fn relist(&mut self, now: Timestamp, log: &Log, events: &Events) {
         self.silences.clear();
         for (stream, lines) in log
             .iter()
@@ -194,12 +189,7 @@ impl Replica {
         {
             self.auditor
                 .handle(now, Observation::Relist(stream.clone()));
-            for observation in state.get(stream).into_iter().flatten() {
-                self.auditor.handle(now, observation.clone());
-            }
-            self.auditor
-                .handle(now, Observation::Synced(stream.clone()));
-            self.cursors.insert(stream.clone(), lines.len());
+            self.list(now, stream, lines.len(), events);
         }
         self.drain();
     }

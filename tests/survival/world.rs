@@ -135,9 +135,8 @@ impl World {
                 self.followers.push(follower);
             }
             Kind::Relist => {
-                let state = self.state();
                 if let Some(leader) = &mut self.leader {
-                    leader.relist(now, &self.log, &state);
+                    leader.relist(now, &self.log, &self.events);
                 }
             }
             Kind::Silence { of, seconds } => {

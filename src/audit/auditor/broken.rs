@@ -25,6 +25,13 @@ struct Since {
     is_awaited: bool,
 }
 
+impl Since {
+    /// A stream that was found to be broken may have told nothing for so long before.
+    fn silent_from(self) -> Timestamp {
+        seconds_after(self.at, -SETTLE_SECONDS)
+    }
+}
+
 impl Broken {
     /// What tells of this reason, in whatever namespace, is to be listed again.
     pub(super) fn tells_of(&self, reason: EventReason) -> bool {
@@ -46,7 +53,14 @@ impl Broken {
 }
 
 impl Auditor {
+    /// Events outlive the watch that broke: unless everything was silent for almost as long as they live, the new
+    /// list holds all that was missed.
     pub(super) fn events_broke(&mut self, stream: &Stream) {
+        if let Some(heard_at) = self.heard_at
+            && seconds(heard_at, self.now) > self.event_life_seconds
+        {
+            self.gaps.broke(stream, heard_at);
+        }
         if self.was_synced {
             let since = Since {
                 at: self.now,
@@ -62,7 +76,7 @@ impl Auditor {
             return;
         };
         if seconds(since.at, self.now) > self.event_life_seconds {
-            self.events_lost(stream, since.at);
+            self.gaps.broke(stream, since.silent_from());
         }
     }
 
@@ -80,21 +94,11 @@ impl Auditor {
         if self.broken.waiting.len() <= WAITING_MAX {
             return;
         }
-        let mut awaited: Vec<(Stream, Timestamp)> = Vec::new();
         for (stream, since) in &mut self.broken.streams {
             if std::mem::take(&mut since.is_awaited) {
-                awaited.push((stream.clone(), since.at));
+                self.gaps.broke(stream, since.silent_from());
             }
         }
-        for (stream, broken_at) in awaited {
-            self.events_lost(&stream, broken_at);
-        }
         self.go_on();
-    }
-
-    /// A stream that was found to be broken may have told nothing for so long before.
-    fn events_lost(&mut self, stream: &Stream, broken_at: Timestamp) {
-        let from = seconds_after(broken_at, -SETTLE_SECONDS);
-        self.gaps.broke(stream, from);
     }
 }

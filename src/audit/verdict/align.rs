@@ -331,10 +331,8 @@ fn places<'a>(
     let mut placed: Vec<(usize, Occurrence<'a>)> = Vec::new();
     let mut from = 0;
     for occurrence in occurrences {
-        let can_hold = |place: &usize| {
-            let next_started = lives[place + 1..].iter().find_map(Life::started);
-            lives[*place].can_hold(occurrence, next_started)
-        };
+        let can_hold =
+            |place: &usize| lives[*place].can_hold(occurrence, next_started(lives, *place));
         let is_new = |place: &usize| {
             occurrence.is_told || counted.is_none_or(|told| lives[*place].instance.restart > told)
         };
@@ -462,21 +460,25 @@ fn any_begun(lives: &[Life], at: Moment) -> bool {
     kills.any(|kill| kill.at.earliest <= at.latest)
 }
 
+/// When the first instance after this one that is known to have started did so.
+fn next_started(lives: &[Life], place: usize) -> Option<Moment> {
+    lives[place + 1..].iter().find_map(Life::started)
+}
+
 /// An instance ran then whose stop is not known to have begun: the failure is of that stop.
 fn is_of_another(lives: &[Life], failure: &Occurrence<'_>) -> bool {
     let mut all = lives.iter().enumerate();
     all.any(|(place, life)| {
         let mut kills = life.kills.iter();
-        let next_started = || lives[place + 1..].iter().find_map(Life::started);
         !kills.any(|kill| kill.at.earliest <= failure.at.latest)
-            && life.can_hold(failure, next_started())
+            && life.can_hold(failure, next_started(lives, place))
     })
 }
 
 /// A hook of it would have ended with it, or moments later.
 fn is_long_over(lives: &[Life], place: usize, at: Moment) -> bool {
     const LATER_SECONDS: i64 = 5;
-    let next_started = || lives[place + 1..].iter().find_map(Life::started);
-    let end = lives[place].instance.finished().or_else(next_started);
+    let finished = lives[place].instance.finished();
+    let end = finished.or_else(|| next_started(lives, place));
     end.is_some_and(|end| end.plus_seconds(LATER_SECONDS).is_before(at))
 }

@@ -79,3 +79,13 @@ impl Api {
 fn is_definite(code: u16) -> bool {
     (400..500).contains(&code) && code != 429 && code != 401
 }
+
+/// The objects of a list.
+pub fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list["items"].as_array().into_iter().flatten()
+}
+
+/// Empty where it has none.
+pub fn name_of(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}

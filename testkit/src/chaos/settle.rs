@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::sleep;
 
+use super::api::items;
 use super::stage::{Stage, UNWATCHED};
 use super::truth::{Book, Difference, difference, tallies_of};
 
@@ -119,7 +120,7 @@ fn problems(
         ));
     }
     let missing = found.successes_missing + found.terminations_missing;
-    for audit in audits["items"].as_array().into_iter().flatten() {
+    for audit in items(audits) {
         let name = |field: &str| {
             audit["metadata"][field]
                 .as_str()
@@ -165,8 +166,7 @@ fn is_in_a_gap(audit: &Value, at: Timestamp) -> bool {
 }
 
 fn gap_count(audits: &Value) -> u64 {
-    let audits = audits["items"].as_array().into_iter().flatten();
-    audits
+    items(audits)
         .filter_map(|audit| audit["status"]["observation"]["gapCount"].as_u64())
         .sum()
 }

@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
-use super::api::Api;
+use super::api::{Api, items, name_of};
 use super::http::post;
 use crate::cluster::{Cluster, Level};
 
@@ -161,14 +161,6 @@ impl Stage {
             None => bail!("the API server keeps no audit log"),
         }
     }
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list["items"].as_array().into_iter().flatten()
-}
-
-fn name_of(object: &Value) -> &str {
-    object["metadata"]["name"].as_str().unwrap_or_default()
 }
 
 /// The manifest that users apply, but for what runs the operator in the cluster.

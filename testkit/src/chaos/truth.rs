@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::api::items;
+
 /// Counts by `PreStop failed`, `PostStart succeeded`, `terminations` and the like.
 pub type Counts = BTreeMap<String, u64>;
 /// Counts by namespace and name of a `HookAudit`.
@@ -81,7 +83,7 @@ impl Truth {
 /// The tallies of a list of `HookAudits`.
 pub fn tallies_of(list: &Value) -> Tallies {
     let mut tallies = Tallies::new();
-    for audit in list["items"].as_array().into_iter().flatten() {
+    for audit in items(list) {
         let name = |field: &str| {
             audit["metadata"][field]
                 .as_str()
