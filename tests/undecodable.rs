@@ -2,66 +2,89 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 const SECRET: &str = "s3cret-of-a-body";
-const READABLE: &str =
-    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
 
-/// What is answered to the requests for objects, one after the other.
+#[derive(Default)]
+struct Asked {
+    requests: BTreeSet<String>,
+    /// How often the objects of each resource were asked for by a request that was made before.
+    again: BTreeMap<String, usize>,
+}
+
+impl Asked {
+    /// A request is refused at first: nothing waits for what it may not read, so that the watches of everything
+    /// begin at once.
+    fn answer(&mut self, target: &str) -> Vec<u8> {
+        if self.requests.insert(target.to_owned()) {
+            return refusal(403, "Forbidden");
+        }
+        let path = target.split('?').next().unwrap_or_default();
+        let resource = path.split('/').next_back().unwrap_or_default();
+        let times = self.again.entry(resource.to_owned()).or_default();
+        *times += 1;
+        unreadable().swap_remove((*times - 1) % unreadable().len())
+    }
+
+    fn was_given_each(&self, resource: &str) -> bool {
+        let times = self.again.get(resource);
+        times.is_some_and(|times| *times >= unreadable().len())
+    }
+}
+
+fn readable(body: &str) -> Vec<u8> {
+    answer_with("200 OK", body)
+}
+
+fn refusal(code: u16, reason: &str) -> Vec<u8> {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+        "reason": reason, "message": SECRET});
+    answer_with(&format!("{code} {reason}"), &status.to_string())
+}
+
+fn answer_with(status: &str, body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+/// What is answered to the further requests, one after the other.
 fn unreadable() -> Vec<Vec<u8>> {
-    let of = |head: &str, body: &str| format!("{head}{body}").into_bytes();
-    let failed = |code: &str| {
-        format!("HTTP/1.1 {code}\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n")
-    };
     let object = format!("{{\"metadata\":{{\"name\":\"{SECRET}\"");
-    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403,
-        "reason": "Forbidden", "message": SECRET});
-    let mut not_utf8 = of(READABLE, SECRET);
+    let mut not_utf8 = readable(SECRET);
     not_utf8.extend([0xff, 0xfe, b'\n']);
     vec![
-        of(READABLE, &object),
-        of(
-            READABLE,
-            &format!("{{\"kind\":\"List\",\"metadata\":\"{SECRET}\",\"items\":[]}}"),
-        ),
-        of(
-            READABLE,
-            &format!("{{\"kind\":\"List\",\"metadata\":{{}},\"items\":\"{SECRET}\"}}"),
-        ),
-        of(
-            READABLE,
-            &format!("{{\"type\":\"ADDED\",\"object\":{object}\n"),
-        ),
-        of(
-            READABLE,
-            &format!("{{\"type\":\"{SECRET}\",\"object\":{{}}}}\n"),
-        ),
-        of(
-            READABLE,
-            &format!("{{\"type\":\"ERROR\",\"object\":\"{SECRET}\"}}\n"),
-        ),
-        of(
-            READABLE,
-            &format!("{{\"type\":\"BOOKMARK\",\"object\":\"{SECRET}\"}}\n"),
-        ),
-        of(READABLE, SECRET),
+        readable(&object),
+        readable(&format!(
+            "{{\"kind\":\"List\",\"metadata\":\"{SECRET}\",\"items\":[]}}"
+        )),
+        readable(&format!(
+            "{{\"kind\":\"List\",\"metadata\":{{}},\"items\":\"{SECRET}\"}}"
+        )),
+        readable(&format!("{{\"type\":\"ADDED\",\"object\":{object}\n")),
+        readable(&format!("{{\"type\":\"{SECRET}\",\"object\":{{}}}}\n")),
+        readable(&format!("{{\"type\":\"ERROR\",\"object\":\"{SECRET}\"}}\n")),
+        readable(&format!(
+            "{{\"type\":\"BOOKMARK\",\"object\":\"{SECRET}\"}}\n"
+        )),
+        readable(SECRET),
         not_utf8,
-        of(&failed("500 Internal Server Error"), SECRET),
-        of(&failed("403 Forbidden"), &status.to_string()),
-        of(&failed("410 Gone"), &status.to_string()),
+        answer_with("500 Internal Server Error", SECRET),
+        refusal(410, "Gone"),
     ]
 }
 
-fn answer(mut stream: TcpStream, asked: &AtomicUsize) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, asked: &Mutex<Asked>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut request = String::new();
     reader.read_line(&mut request)?;
@@ -78,8 +101,8 @@ fn answer(mut stream: TcpStream, asked: &AtomicUsize) -> std::io::Result<()> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    let path = request.split(' ').nth(1).unwrap_or_default();
-    let known = match path.split('?').next().unwrap_or_default() {
+    let target = request.split(' ').nth(1).unwrap_or_default();
+    let known = match target.split('?').next().unwrap_or_default() {
         "/version" => Some(
             json!({"major": "1", "minor": "37", "gitVersion": "v1.37.2", "gitCommit": "",
             "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""}),
@@ -95,11 +118,9 @@ fn answer(mut stream: TcpStream, asked: &AtomicUsize) -> std::io::Result<()> {
         _ => None,
     };
     if let Some(known) = known {
-        stream.write_all(format!("{READABLE}{known}").as_bytes())
+        stream.write_all(&readable(&known.to_string()))
     } else {
-        let all = unreadable();
-        let number = asked.fetch_add(1, Ordering::Relaxed);
-        stream.write_all(&all[number % all.len()])
+        stream.write_all(&asked.lock().unwrap().answer(target))
     }
 }
 
@@ -107,7 +128,7 @@ fn answer(mut stream: TcpStream, asked: &AtomicUsize) -> std::io::Result<()> {
 fn what_cannot_be_decoded_is_not_quoted_at_any_level_of_the_log() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let asked = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::new(Mutex::new(Asked::default()));
     let counted = Arc::clone(&asked);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
@@ -130,6 +151,9 @@ fn what_cannot_be_decoded_is_not_quoted_at_any_level_of_the_log() {
             "debug",
             "--metrics-bind-address",
             "127.0.0.1:0",
+            // Several streams ask for pods, as for Events.
+            "--watch-namespaces",
+            "one,two,three,four",
         ])
         .arg("--kubeconfig")
         .arg(&kubeconfig)
@@ -139,16 +163,16 @@ fn what_cannot_be_decoded_is_not_quoted_at_any_level_of_the_log() {
         .stderr(std::fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
-    let rounds = unreadable().len() + 4;
     let until = Instant::now() + Duration::from_secs(90);
-    // The election asks as well, and takes its share of the answers.
     let failed_watches = || {
         let told = std::fs::read_to_string(&log).unwrap();
         told.matches("watch failed").count()
     };
-    while (asked.load(Ordering::Relaxed) < rounds || failed_watches() < 10)
-        && Instant::now() < until
-    {
+    let each_was_given = || {
+        let asked = asked.lock().unwrap();
+        asked.was_given_each("pods") && asked.was_given_each("events")
+    };
+    while (!each_was_given() || failed_watches() < 10) && Instant::now() < until {
         assert!(
             operator.try_wait().unwrap().is_none(),
             "{}",
@@ -159,10 +183,7 @@ fn what_cannot_be_decoded_is_not_quoted_at_any_level_of_the_log() {
     operator.kill().unwrap();
     operator.wait().unwrap();
     let told = std::fs::read_to_string(&log).unwrap();
-    assert!(
-        asked.load(Ordering::Relaxed) >= rounds,
-        "too few requests: {told}"
-    );
+    assert!(each_was_given(), "too few requests: {told}");
     assert!(told.matches("watch failed").count() >= 10, "{told}");
     assert!(!told.contains(SECRET), "{told}");
     let recorded = std::fs::read_to_string(folder.join("undecodable.jsonl")).unwrap();
