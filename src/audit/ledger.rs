@@ -21,6 +21,7 @@ mod conditions;
 mod gaps;
 mod hooks;
 mod incidents;
+mod judgement;
 mod kept;
 mod messages;
 mod onto;
@@ -367,7 +368,7 @@ impl Ledger {
     }
 
     fn observe_run(&mut self, run: &Run, at: Timestamp, now: Timestamp) {
-        let condition_type = conditions::condition_of(run.hook);
+        let condition_type = judgement::condition_of(run.hook);
         let verdict = hooks::verdict(run);
         self.observe(condition_type, verdict, at, now);
         if verdict != Verdict::Clean {
@@ -381,7 +382,7 @@ impl Ledger {
     }
 
     fn withdraw_run(&mut self, run: &Run, at: Timestamp) {
-        let condition_type = conditions::condition_of(run.hook);
+        let condition_type = judgement::condition_of(run.hook);
         let verdict = hooks::verdict(run);
         self.withdraw(condition_type, verdict, at);
         if verdict == Verdict::Clean && hooks::is_slow(run, self.thresholds()) {

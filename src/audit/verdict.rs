@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use super::case::{Case, ContainerCase};
 use super::gap::Gaps;
 use super::moment::{Moment, seconds_after};
-use super::nodes::Nodes;
+use super::nodes::{NodeTrouble, Nodes};
 use super::observation::{EventReason, SETTLE_SECONDS};
 use super::record::{Run, Termination};
 use super::snapshot::Active;
@@ -145,6 +145,15 @@ impl View<'_> {
         self.world
             .nodes
             .was_unreachable(node, from.earliest, to.latest)
+    }
+
+    /// What was wrong with the node when the pod went, or is now.
+    fn node_trouble(&self) -> Option<NodeTrouble> {
+        let node = self.case.node.as_deref()?;
+        match self.case.gone_at {
+            Some(gone_at) => self.world.nodes.trouble_at(node, gone_at),
+            None => self.world.nodes.trouble(node),
+        }
     }
 
     /// Whether the container was started again after this life.

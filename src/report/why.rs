@@ -1,6 +1,6 @@
 //! One pod's story: what holds it, since when, until when, how sure that is, and what to do.
 //!
-//! - `story`: the headline and its limits. `timeline`: what happened when.
+//! - `standing`: how the pod stands. `story`: the headline and its limits. `timeline`: what happened when.
 //! - `reading`: what is known, and what is only inferred. `next`: what a person can do.
 //! - `text` and `json` print it.
 
@@ -15,6 +15,7 @@ use crate::audit::record::{Gap, Incident, PodReport};
 mod json;
 mod next;
 mod reading;
+mod standing;
 mod story;
 mod text;
 mod time;

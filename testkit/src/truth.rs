@@ -12,6 +12,7 @@ pub(crate) mod kubelet_log;
 mod pods;
 mod post_start;
 mod pre_stop;
+mod scene;
 mod termination;
 mod time;
 mod witnesses;

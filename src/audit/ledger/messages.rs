@@ -1,7 +1,7 @@
 //! What a condition says to a person: one sentence, without any number that moves by itself.
 
 use super::Ledger;
-use super::conditions::{Judgement, Judgements, condition_of};
+use super::judgement::{Judgement, Judgements, condition_of};
 use super::streaks::{self, CLEAN_RUNS};
 use crate::audit::snapshot::HookLedger;
 use crate::audit::words::{

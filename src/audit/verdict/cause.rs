@@ -38,7 +38,7 @@ pub(super) fn of_ended(
         return (Cause::Finalizer, confirmed);
     }
     if result == TerminationResult::NodeLost {
-        let gone = request::node_trouble(view) != Some(NodeTrouble::Unreachable);
+        let gone = view.node_trouble() != Some(NodeTrouble::Unreachable);
         return (
             if gone {
                 Cause::NodeGone

@@ -3,8 +3,8 @@
 //! Whoever may create Events in a namespace can say that a pod there stops. A pod that runs on long after it
 //! should have stopped shows that it was not so. Its status is the kubelet's alone.
 
+use super::View;
 use super::align::Kill;
-use super::{View, request};
 use crate::audit::case::Shown;
 use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::observation::{EventReason, SETTLE_SECONDS, StatusReason};
@@ -74,7 +74,7 @@ fn is_disproved(view: &View<'_>, at: Moment, grace_seconds: i64) -> bool {
     let node = case.node.as_deref().unwrap_or_default();
     !stops
         && view.reached(over_at)
-        && request::node_trouble(view).is_none()
+        && view.node_trouble().is_none()
         && !view.was_silent(at, Moment::exact(view.now))
         && view
             .world

@@ -26,7 +26,7 @@ pub(super) fn cause(
 ) -> (Cause, Option<Confidence>) {
     let confirmed = Some(Confidence::Confirmed);
     let inferred = Some(Confidence::Inferred);
-    match request::node_trouble(view) {
+    match view.node_trouble() {
         Some(NodeTrouble::Gone) => return (Cause::NodeGone, confirmed),
         Some(NodeTrouble::Unreachable) => return (Cause::NodeUnreachable, confirmed),
         None => {}

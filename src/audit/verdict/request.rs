@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use super::align::{Kill, Life};
 use super::{View, disproved};
 use crate::audit::moment::Moment;
-use crate::audit::nodes::NodeTrouble;
 use crate::audit::observation::{Disruption, EventReason, Note, StatusReason};
 use crate::audit::words::{ContainerType, Reason, Trigger};
 
@@ -124,15 +123,7 @@ pub(super) fn lost_with_node(view: &View<'_>) -> bool {
         |disruption: Option<Disruption>| disruption == Some(Disruption::DeletionByPodGc);
     collected(view.case.disruption)
         || collected(view.case.stop.disruption_at_request)
-        || node_trouble(view).is_some()
-}
-
-pub(super) fn node_trouble(view: &View<'_>) -> Option<NodeTrouble> {
-    let node = view.case.node.as_deref()?;
-    match view.case.gone_at {
-        Some(gone_at) => view.world.nodes.trouble_at(node, gone_at),
-        None => view.world.nodes.trouble(node),
-    }
+        || view.node_trouble().is_some()
 }
 
 /// Container, instance and end of what ended last.

@@ -1,6 +1,6 @@
 //! What a person can do next, and what it costs.
 
-use super::story::{Standing, running};
+use super::standing::{Standing, running};
 use super::{Presence, Subject};
 use crate::audit::record::{Run, Termination};
 use crate::audit::words::{Cause, Handler, Hook, Outcome, TerminationResult};

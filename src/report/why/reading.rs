@@ -1,7 +1,7 @@
 //! What the evidence says outright, and what is only the likeliest reading of it.
 
 use super::Subject;
-use super::story::Standing;
+use super::standing::Standing;
 use super::time::span;
 use crate::audit::moment::seconds;
 use crate::audit::record::{Gap, Run, Termination};

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::Subject;
-use super::story::{Story, Tone};
+use super::standing::Tone;
+use super::story::Story;
 use super::time::{clock, day, offset, when};
 use super::timeline::{Entry, Mark};
 use crate::audit::record::Run;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::story::Standing;
+use super::standing::Standing;
 use super::{Presence, Subject};
 use crate::audit::moment::Moment;
 use crate::audit::observation::EventReason;

@@ -9,7 +9,13 @@ use serde::Serialize;
 
 use crate::api::HookAuditStatus;
 
-use super::plan::Urgency;
+/// How bad the news of a change may be, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    Conditions,
+    Active,
+    Counters,
+}
 
 /// Digests of a status without its times; they are compared within one process only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

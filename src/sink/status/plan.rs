@@ -11,20 +11,12 @@ use crate::audit::observation::Uid;
 use crate::audit::record::WorkloadRef;
 use crate::audit::snapshot::Workload;
 
-use super::digest::StatusDigest;
+use super::digest::{StatusDigest, Urgency};
 use super::{ReportScope, StatusSettings};
 
 /// A user who deletes an object sees it again; a garbage collector needs the moment.
 const REMAKE_DELAY: Duration = Duration::from_secs(10);
 const REMAKE_DELAY_MAX: Duration = Duration::from_mins(15);
-
-/// How bad the news of a change may be, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Urgency {
-    Conditions,
-    Active,
-    Counters,
-}
 
 /// Names one object.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,9 +13,7 @@ use tokio::time::sleep;
 
 use super::api::{Answer, Api};
 use super::truth::{Failure, TERMINATIONS, Truth};
-use super::workload::{Flavour, Workload};
-
-pub const NODE: &str = "node-1";
+use super::workload::{Flavour, NODE, Workload};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {

@@ -12,9 +12,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::interval;
 
 use super::api::Api;
-use super::life::{Kubelet, Life, NODE};
+use super::life::{Kubelet, Life};
 use super::truth::Truth;
-use super::workload::{Flavour, Workload};
+use super::workload::{Flavour, NODE, Workload};
 
 /// Pods of a workload before another takes its place: few, so that one failure too many cannot hide one too few.
 const PODS_PER_WORKLOAD: usize = 6;

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::api::{Answer, Api};
 
+/// The node that every pod is on.
+pub const NODE: &str = "node-1";
+
 /// What a workload's pods declare, and so what can happen to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavour {
@@ -161,7 +164,7 @@ impl Workload {
 
 fn spec(flavour: Flavour) -> Value {
     json!({
-        "nodeName": super::life::NODE,
+        "nodeName": NODE,
         "terminationGracePeriodSeconds": flavour.grace_seconds(),
         "automountServiceAccountToken": false,
         "containers": [{"name": "app", "image": "local/made-up", "lifecycle": flavour.lifecycle()}],

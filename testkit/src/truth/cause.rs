@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::build::{Instance, Scene};
-use super::termination::{Hooks, last_delivery};
+use super::scene::{Hooks, Instance, Scene, last_delivery};
 use super::time::seconds_between;
 use super::{Run, Termination};
 

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::Run;
-use super::build::{Instance, Scene};
 use super::kubelet_log::{LogLine, Said};
 use super::pods::Handler;
+use super::scene::{Instance, Scene};
 use super::time::{moment, same_second, seconds_between, to_milliseconds};
 
 /// The order in which the kubelet and the runtime tell of one death is not that of its causes.

@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 
 use super::Run;
-use super::build::{End, Instance, Scene};
 use super::kubelet_log::{LogLine, Said};
 use super::pods::{Container, Handler};
+use super::scene::{End, Instance, Scene};
 use super::time::{moment, same_second, seconds_between, to_milliseconds};
 
 /// Below this a hook and its main process ended together, for all that anybody can tell.

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::audit_log::Request;
-use super::build::{End, Instance, Scene};
 use super::cause::Circumstances;
 use super::kubelet_log::Said;
+use super::scene::{End, Hooks, Instance, Scene, last_delivery};
 use super::time::{moment, seconds_between, to_milliseconds};
 use super::{Run, Split, Termination};
 
@@ -184,18 +184,6 @@ fn result(scene: &Scene<'_>, alive: &[&Instance], killed: &[String]) -> &'static
     } else {
         "ForceKilled"
     }
-}
-
-/// The deliveries to a pod.
-pub(super) struct Hooks<'a> {
-    pub post_start: &'a [Run],
-    pub pre_stop: &'a [Run],
-}
-
-pub(super) fn last_delivery<'a>(runs: &'a [Run], instance: &Instance) -> Option<&'a Run> {
-    runs.iter()
-        .rev()
-        .find(|run| run.container == instance.container && run.restart == instance.restart)
 }
 
 fn texts(words: &[&str]) -> Vec<String> {

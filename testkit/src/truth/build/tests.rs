@@ -1,6 +1,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use super::*;
 
 const DAY: &str = "2026-11-23T";
