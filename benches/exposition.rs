@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookaudit::audit::observation::{HookSpec, Thresholds, Uid};
 use hookaudit::audit::record::WorkloadRef;
+use hookaudit::audit::seen::{HookSpec, Thresholds, Uid};
 use hookaudit::audit::snapshot::{Basis, HookLedger, Snapshot, TerminationLedger, Workload};
 use hookaudit::audit::words::{ContainerType, Handler, Hook, Outcome};
 use hookaudit::sink::metrics::{Format, Gzip, MetricsSettings, Renderer};

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use hookaudit::audit::observation::{Phase, PodSeen};
 use hookaudit::audit::owners::{Attribution, Owners};
 use hookaudit::audit::roster::{Hooks, Roster};
+use hookaudit::audit::seen::{Phase, PodSeen};
 
 const WORKLOADS: u64 = 2_000;
 

@@ -17,8 +17,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::audit::observation::{Thresholds, Uid};
 use crate::audit::record::WorkloadRef;
+use crate::audit::seen::{Thresholds, Uid};
 use crate::audit::snapshot::Workload;
 
 pub use base::{base, base_of, gaps};

@@ -35,6 +35,7 @@ pub mod observation;
 pub mod owners;
 pub mod record;
 pub mod roster;
+pub mod seen;
 mod slab;
 pub mod snapshot;
 pub mod verdict;

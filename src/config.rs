@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::audit::observation::Thresholds;
+use crate::audit::seen::Thresholds;
 use crate::cli::{
     ClusterArguments, FailOnArgument, LogArguments, LogFormatArgument, LogLevelArgument,
     RecordArguments, ReplayArguments, ReportFormatArgument, ReportScopeArgument, RunArguments,

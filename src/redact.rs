@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 pub use self::digest::{DigestKey, is_digest, program};
 use self::shape::{Shape, shape_of};
 pub use self::texts::{container_of_field_path, note, post_start_failure, post_start_failure_text};
-use crate::audit::observation::{Resource, WaitingReason};
+use crate::audit::seen::{Resource, WaitingReason};
 
 const DIGEST_FIELD: &str = "hookaudit.io/digest";
 

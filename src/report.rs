@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::audit::observation::Uid;
 use crate::audit::record::{Gap, PodRef, PodReport, Run, Termination, WorkloadRef};
+use crate::audit::seen::Uid;
 use crate::audit::snapshot::Workload;
 use crate::audit::words::Hook;
 

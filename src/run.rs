@@ -22,7 +22,7 @@ use self::operate::Outlets;
 use self::operator::{Operator, Surroundings};
 use crate::admin;
 use crate::audit::auditor::{Auditor, Settings};
-use crate::audit::observation::{Resource, Stream};
+use crate::audit::seen::{Resource, Stream};
 use crate::clock::Clock;
 use crate::config::{BindAddress, Cluster, OperateConfig, RecordConfig, Redaction};
 use crate::leader;

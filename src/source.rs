@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::audit::observation::{Observation, Stream};
+use crate::audit::observation::Observation;
+use crate::audit::seen::Stream;
 
 /// One thing seen on a stream, on its way to the core and to a recording.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ mod fleet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hookaudit::audit::auditor::{Auditor, Settings};
-use hookaudit::audit::observation::{
-    Deletion, HookSpec, Observation, PodSeen, Resource, StateSeen, Stream, TerminatedReason,
-    TerminatedSeen,
+use hookaudit::audit::observation::Observation;
+use hookaudit::audit::seen::{
+    Deletion, HookSpec, PodSeen, Resource, StateSeen, Stream, TerminatedReason, TerminatedSeen,
 };
 use hookaudit::audit::snapshot::Snapshot;
 use hookaudit::audit::words::Handler;

@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-use hookaudit::audit::observation::{
-    EventReason, Note, Observation, PodSeen, Resource, Stream, Subject, Uid,
-};
+use hookaudit::audit::observation::Observation;
+use hookaudit::audit::seen::{EventReason, Note, PodSeen, Resource, Stream, Subject, Uid};
 use hookaudit::source::translate::Translator;
 use hookaudit::source::watch::{self, Failure, Handles, Options, RawObjects, StreamHealth};
 use hookaudit::source::{Change, Seen};

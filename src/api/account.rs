@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::account::{Account, LineAccount, Marks, Numbers, PodAccount, RunAccount};
-use crate::audit::observation::{EventReason, Note};
 use crate::audit::record::LineKind;
+use crate::audit::seen::{EventReason, Note};
 use crate::audit::words::{Hook, Outcome, TerminationResult};
 
 use super::status::{AccountStatus, whole_seconds};

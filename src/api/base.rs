@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::audit::base::{Base, BaseCondition};
-use crate::audit::observation::{HookSpec, Resource, Uid};
 use crate::audit::record::{Gap, GapReason, Incident};
+use crate::audit::seen::{HookSpec, Resource, Uid};
 use crate::audit::snapshot::{HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
     ConditionStatus as ConditionWord, ConditionType, ContainerType, Fault, Handler, Hook, Outcome,

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::audit::observation::{HookSpec, Thresholds, Uid};
 use crate::audit::record::{Incident, WorkloadRef};
+use crate::audit::seen::{HookSpec, Thresholds, Uid};
 use crate::audit::snapshot::{Basis, Condition, HookLedger, TerminationLedger, Workload};
 use crate::audit::words::{
     Cause, ConditionStatus, ConditionType, Confidence, ContainerType, Handler, Hook, IncidentType,

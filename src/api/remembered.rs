@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::status::{IncidentStatus, SecondsInterval};
-use crate::audit::observation::Uid;
 use crate::audit::record::{Incident, Interval};
+use crate::audit::seen::Uid;
 use crate::audit::words::{Cause, Confidence, Hook, IncidentType, Outcome, Reason};
 
 /// An incident of a kind that this version does not know, or of no pod.

@@ -11,8 +11,8 @@ use proptest::sample::select;
 use super::fixture::plain_workload;
 use super::*;
 use crate::audit::base::BaseCondition;
-use crate::audit::observation::{HookSpec, Resource};
 use crate::audit::record::{Gap, GapReason, Incident, Interval};
+use crate::audit::seen::{HookSpec, Resource};
 use crate::audit::snapshot::{Condition, Histogram, HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
     Cause, ConditionStatus as ConditionWord, ConditionType, Confidence, ContainerType, Fault,

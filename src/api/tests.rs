@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::fixture::{plain_workload, target};
 use super::*;
-use crate::audit::observation::{HookSpec, Resource};
 use crate::audit::record::{Gap, GapReason, Incident, Interval};
+use crate::audit::seen::{HookSpec, Resource};
 use crate::audit::snapshot::{Active, Condition, Histogram, HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
     Cause, ConditionStatus as ConditionWord, ConditionType, Confidence, ContainerType, Fault,

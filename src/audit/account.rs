@@ -15,10 +15,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::case::events::EventLine;
 use super::moment::shifted;
-use super::observation::{EventSeen, Uid};
 use super::record::{LineKind, Run, Witness};
+use super::seen::{EventSeen, Uid};
 use super::words::{Hook, Outcome, TerminationResult};
 pub use marks::Marks;
 pub use numbers::Numbers;
@@ -184,7 +183,9 @@ impl Resumed {
         let begun_before = |line: &&LineAccount| {
             *line.container == *container
                 && line.kind == LineKind::PreStopFailed
-                && born_at(event).is_some_and(|born_at| born_at <= line.born_at)
+                && event
+                    .born_at()
+                    .is_some_and(|born_at| born_at <= line.born_at)
         };
         let failed = self.pod.lines.iter().find(begun_before).filter(|_| is_stop);
         failed.map_or(0, |line| {
@@ -285,7 +286,7 @@ impl LineAccount {
         Some(Self {
             container: container.into(),
             kind: LineKind::of(event.reason, event.note)?,
-            born_at: born_at(event)?,
+            born_at: event.born_at()?,
             counted: Numbers::up_to(event.count),
         })
     }
@@ -294,7 +295,7 @@ impl LineAccount {
     #[must_use]
     pub fn told<'a>(lines: &'a [Self], event: &EventSeen, container: &str) -> Option<&'a Numbers> {
         let kind = LineKind::of(event.reason, event.note)?;
-        Self::told_of(lines, container, kind, born_at(event)?)
+        Self::told_of(lines, container, kind, event.born_at()?)
     }
 
     /// Which occurrences of the Event born then are counted, if the lines tell of it.
@@ -329,30 +330,6 @@ impl LineAccount {
     fn is_ahead(&self) -> bool {
         self.born_at == Timestamp::UNIX_EPOCH
     }
-
-    /// Adds counted occurrences of one Event; another witness of the same failures adds what it tells.
-    pub fn count(lines: &mut Vec<Self>, container: &str, line: &EventLine, counted: Numbers) {
-        let (Some(kind), Some(born_at)) = (LineKind::of(line.reason, line.note), line.born_at)
-        else {
-            return;
-        };
-        let same = |known: &&mut Self| known.is_of(container, kind, born_at);
-        match lines.iter_mut().find(same) {
-            Some(known) => known.counted.add(&counted),
-            None => lines.push(Self {
-                container: container.into(),
-                kind,
-                born_at,
-                counted,
-            }),
-        }
-    }
-}
-
-/// When the first occurrence of an Event was, which names it.
-#[must_use]
-pub fn born_at(event: &EventSeen) -> Option<Timestamp> {
-    event.named_at.or(event.first_at).or(event.last_at)
 }
 
 /// Two Events that a kubelet made in one go.

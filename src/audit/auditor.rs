@@ -38,12 +38,11 @@ use super::account::Marks;
 use super::gap::Gaps;
 use super::moment::seconds_after;
 use super::nodes::Nodes;
-use super::observation::{
-    EventSeen, Observation, PodSeen, Resource, SETTLE_SECONDS, Stream, Subject, Thresholds, Uid,
-};
+use super::observation::Observation;
 use super::owners::{Owners, WorkloadId};
 use super::record::{Gap, Incident, PodReport, WorkloadRef};
 use super::roster::Roster;
+use super::seen::{EventSeen, PodSeen, Resource, SETTLE_SECONDS, Stream, Subject, Thresholds, Uid};
 use super::snapshot::{Snapshot, Workload};
 use broken::Broken;
 use cases::Open;

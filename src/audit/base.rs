@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::account::Account;
-use super::observation::Uid;
 use super::record::{Gap, Incident};
+use super::seen::Uid;
 use super::snapshot::{HookLedger, Streak, TerminationLedger, Written, WrittenHook};
 use super::words::{ConditionStatus, ConditionType, Outcome};
 

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::account::{Marks, PodAccount};
 use super::moment::{Moment, seconds, seconds_after};
-use super::observation::{
+use super::seen::{
     ContainerSeen, Disruption, EventReason, HookSpec, Phase, PodSeen, RestartPolicy, StateSeen,
     StatusReason, Uid, WaitingReason,
 };

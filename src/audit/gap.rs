@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::observation::{EventReason, Resource, Stream};
 use super::record::{Gap, GapReason};
+use super::seen::{EventReason, Resource, Stream};
 
 const GAPS_MAX: usize = 1_000;
 const STREAMS_MAX: usize = 256;

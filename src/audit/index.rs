@@ -8,7 +8,7 @@ use foldhash::SharedSeed;
 use foldhash::quality::FoldHasher;
 use hashbrown::HashTable;
 
-use super::observation::Uid;
+use super::seen::Uid;
 use super::slab::Slab;
 
 /// Finds a row by uid. The uids stay in the rows, which the caller shows by `uid_of`.

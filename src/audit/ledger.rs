@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use self::kept::Kept;
 use self::streaks::Verdict;
-use super::observation::{HookSpec, Thresholds, Uid};
 use super::record::{Gap, Incident, PodRef, Run, Termination, WorkloadRef};
+use super::seen::{HookSpec, Thresholds, Uid};
 use super::snapshot::{Active, Basis, HookLedger, Streak, TerminationLedger, Workload};
 use super::words::{ConditionStatus, ConditionType, ContainerType, Fault, Hook, Outcome};
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 
 use super::moment::{Moment, seconds_after};
-use super::observation::{NodeReady, NodeSeen};
+use super::seen::{NodeReady, NodeSeen};
 
 /// Kubelet starts kept per node; older ones touch no open case.
 const STARTS_KEPT: usize = 32;

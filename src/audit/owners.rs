@@ -15,8 +15,8 @@ pub use by_name::ByName;
 pub use table::{WorkloadId, WorkloadTable, WorkloadView};
 
 use super::index::{PackedName, Symbol, SymbolTable, UidIndex};
-use super::observation::{ControllerRef, OwnerSeen, Resource, Uid};
 use super::record::WorkloadRef;
+use super::seen::{ControllerRef, OwnerSeen, Resource, Uid};
 use super::slab::Slab;
 
 /// The ReplicaSets and Jobs that live, and every workload that something refers to.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::moment::Moment;
-use super::observation::{EventReason, Note, Resource, Uid};
+use super::seen::{EventReason, Note, Resource, Uid};
 use super::words::{
     AttemptReason, Cause, Confidence, ContainerType, Handler, Hook, IncidentType, Outcome, Reason,
     TerminationResult, Trigger,

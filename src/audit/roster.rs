@@ -1,8 +1,8 @@
 //! Every pod, one row each.
 
 use super::index::{Name, PackedName, Symbol, SymbolTable, UidIndex};
-use super::observation::{Phase, PodSeen, Uid};
 use super::owners::WorkloadId;
+use super::seen::{Phase, PodSeen, Uid};
 use super::slab::Slab;
 use super::words::Hook;
 
@@ -246,11 +246,11 @@ mod tests {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
 
-    use super::super::observation::{
-        ContainerSeen, ControllerRef, Deletion, HookSpec, RestartPolicy, StatusReason,
-    };
     use super::super::owners::WorkloadTable;
     use super::super::record::WorkloadRef;
+    use super::super::seen::{
+        ContainerSeen, ControllerRef, Deletion, HookSpec, RestartPolicy, StatusReason,
+    };
     use super::super::words::{ContainerType, Handler};
     use super::*;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::account::Account;
-use super::observation::{HookSpec, Thresholds, Uid};
 use super::record::{Gap, Incident, WorkloadRef};
+use super::seen::{HookSpec, Thresholds, Uid};
 use super::words::{
     Cause, ConditionStatus, ConditionType, Confidence, ContainerType, Fault, Hook, Outcome, Reason,
     Recovery, TerminationResult,

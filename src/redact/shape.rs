@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::texts::{container_of_field_path, note, post_start_failure, post_start_failure_text};
 use super::{signal_number, waiting_reason, waiting_reason_text};
-use crate::audit::observation::{Resource, Uid, WaitingReason};
+use crate::audit::seen::{Resource, Uid, WaitingReason};
 
 /// What is kept of one value.
 pub(super) enum Shape {

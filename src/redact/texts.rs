@@ -1,6 +1,6 @@
 //! The kubelet's constants and templates, 1.26 to 1.37, and what of its free texts may be kept.
 
-use crate::audit::observation::{Note, PostStartFailure};
+use crate::audit::seen::{Note, PostStartFailure};
 
 const COMBINED: &str = "(combined from similar events): ";
 

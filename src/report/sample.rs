@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Contents;
-use crate::audit::observation::{HookSpec, Resource, Thresholds, Uid};
 use crate::audit::record::{
     Gap, GapReason, Incident, Interval, PodRef, PodReport, Run, Spent, Termination, WorkloadRef,
 };
+use crate::audit::seen::{HookSpec, Resource, Thresholds, Uid};
 use crate::audit::snapshot::{Basis, Histogram, HookLedger, TerminationLedger, Workload};
 use crate::audit::words::{
     Cause, Confidence, ContainerType, Handler, Hook, IncidentType, Outcome, Reason,

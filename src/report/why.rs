@@ -9,8 +9,8 @@ use std::io;
 use jiff::Timestamp;
 
 use super::table::Colour;
-use crate::audit::observation::Phase;
 use crate::audit::record::{Gap, Incident, PodReport};
+use crate::audit::seen::Phase;
 
 mod json;
 mod next;

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::RunError;
 use super::preflight;
-use crate::audit::observation::{Observation, Resource, Stream};
+use crate::audit::observation::Observation;
+use crate::audit::seen::{Resource, Stream};
 use crate::clock::Clock;
 use crate::config::{Cluster, Election, OperateConfig, TakesPart};
 use crate::leader::{ElectionSettings, Elector, Mandate};

@@ -14,7 +14,7 @@ use super::operate::{self, Conclusions, Outlets};
 use super::{all_ended, end, name, seed};
 use crate::admin::{Admin, Health};
 use crate::audit::auditor::{Auditor, Settings};
-use crate::audit::observation::{Resource, Stream, Thresholds};
+use crate::audit::seen::{Resource, Stream, Thresholds};
 use crate::audit::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::config::{OperateConfig, ReportScope};

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::audit::auditor::{Auditor, Settings, Transition};
-use crate::audit::observation::{Observation, Stream};
+use crate::audit::observation::Observation;
 use crate::audit::record::{PodReport, WorkloadRef};
+use crate::audit::seen::Stream;
 use crate::audit::snapshot::{Snapshot, Workload};
 use crate::report::Contents;
 use crate::source::recording::{Notices, Recording, RecordingError};

@@ -7,9 +7,9 @@ use thiserror::Error;
 
 use super::error::RunError;
 use crate::audit::auditor::{Auditor, Transition};
-use crate::audit::observation::{ControllerRef, PodSeen};
 use crate::audit::owners::provisional;
 use crate::audit::record::{PodRef, PodReport, WorkloadRef};
+use crate::audit::seen::{ControllerRef, PodSeen};
 use crate::config::{WhyConfig, WhySource};
 use crate::report::Contents;
 use crate::report::why::Subject;

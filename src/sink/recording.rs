@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::audit::observation::Stream;
+use crate::audit::seen::Stream;
 use crate::redact::Redactor;
 use crate::source::recording::VERSION;
 use crate::source::{Change, Seen};

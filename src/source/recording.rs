@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 use self::lines::{FileName, Line, Lines};
 use super::Change;
 use super::translate::{Presence, Translator};
-use crate::audit::observation::{Observation, Resource, Stream};
+use crate::audit::observation::Observation;
+use crate::audit::seen::{Resource, Stream};
 
 /// Characters shown of a version that is not known.
 const VERSION_SHOWN: usize = 64;

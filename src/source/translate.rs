@@ -6,9 +6,9 @@ mod pod;
 use serde::Deserialize;
 
 use crate::api::{HookAuditStatus, base_of};
-use crate::audit::observation::{
-    ControllerRef, NodeReady, NodeSeen, Observation, OwnerSeen, ReportSeen, Resource, Thresholds,
-    Uid,
+use crate::audit::observation::{Observation, ReportSeen};
+use crate::audit::seen::{
+    ControllerRef, NodeReady, NodeSeen, OwnerSeen, Resource, Thresholds, Uid,
 };
 use crate::redact::{DigestKey, Redactor};
 

@@ -29,7 +29,7 @@ pub use self::single::{json, object};
 use self::stream::Watch;
 use super::Seen;
 use super::translate::Translator;
-use crate::audit::observation::{Resource, Stream};
+use crate::audit::seen::{Resource, Stream};
 
 /// As many observations wait for the core before the streams have to.
 const CHANNEL_CAPACITY: usize = 1024;

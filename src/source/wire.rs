@@ -15,9 +15,7 @@ pub use self::words::{
     EventType, Message, PodStatusReason, Port, Scheme, Signal, TaintKey, WaitingMessage,
     WaitingText,
 };
-use crate::audit::observation::{
-    Disruption, EventReason, Phase, RestartPolicy, TerminatedReason, Uid,
-};
+use crate::audit::seen::{Disruption, EventReason, Phase, RestartPolicy, TerminatedReason, Uid};
 use jiff::Timestamp;
 
 records! {

@@ -1,6 +1,6 @@
 //! A large cluster, made up: the same on every run.
 
-use hookaudit::audit::observation::{
+use hookaudit::audit::seen::{
     ContainerSeen, ContainerStatusSeen, ControllerRef, OwnerSeen, Phase, PodSeen, Resource,
     RestartPolicy, StateSeen, StatusReason, Uid,
 };

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use api::{Api, Told};
 use hookaudit::audit::auditor::{Auditor, Settings};
-use hookaudit::audit::observation::{EventReason, Note, Observation, Resource, Stream};
+use hookaudit::audit::observation::Observation;
+use hookaudit::audit::seen::{EventReason, Note, Resource, Stream};
 use hookaudit::audit::snapshot::Snapshot;
 use hookaudit::audit::words::{Hook, Outcome};
 use hookaudit::leader::Mandate;

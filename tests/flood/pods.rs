@@ -1,9 +1,10 @@
 //! Pods with both hooks, as observations.
 
-use hookaudit::audit::observation::{
+use hookaudit::audit::observation::Observation;
+use hookaudit::audit::seen::{
     ContainerSeen, ContainerStatusSeen, ControllerRef, Deletion, EventReason, EventSeen, HookSpec,
-    Note, Observation, OwnerSeen, Phase, PodSeen, PostStartFailure, Resource, RestartPolicy,
-    StateSeen, StatusReason, Subject, TerminatedReason, TerminatedSeen, Uid, WaitingReason,
+    Note, OwnerSeen, Phase, PodSeen, PostStartFailure, Resource, RestartPolicy, StateSeen,
+    StatusReason, Subject, TerminatedReason, TerminatedSeen, Uid, WaitingReason,
 };
 use hookaudit::audit::words::{ContainerType, Handler};
 use jiff::{SignedDuration, Timestamp, Unit};

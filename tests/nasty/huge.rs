@@ -1,6 +1,7 @@
 //! Objects as large as etcd lets them be.
 
-use hookaudit::audit::observation::{Observation, Resource};
+use hookaudit::audit::observation::Observation;
+use hookaudit::audit::seen::Resource;
 use hookaudit::source::translate::{Presence, Translator};
 use jiff::Timestamp;
 use serde_json::{Value, json};

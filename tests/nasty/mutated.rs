@@ -5,7 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 
 use flate2::read::MultiGzDecoder;
-use hookaudit::audit::observation::{Observation, Resource};
+use hookaudit::audit::observation::Observation;
+use hookaudit::audit::seen::Resource;
 use hookaudit::redact::{DigestKey, Redactor};
 use hookaudit::source::translate::{Presence, Translator};
 use jiff::Timestamp;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use hookaudit::audit::auditor::{Auditor, Settings};
-use hookaudit::audit::observation::{Observation, Phase};
+use hookaudit::audit::observation::Observation;
+use hookaudit::audit::seen::Phase;
 use hookaudit::report::table::{Colour, Detail, Headers, Style};
 use hookaudit::report::{self, Contents, Format, why};
 use hookaudit::run::replay::replay;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use hookaudit::audit::observation::{Observation, Resource, Stream};
+use hookaudit::audit::observation::Observation;
+use hookaudit::audit::seen::{Resource, Stream};
 use hookaudit::audit::words::{Cause, TerminationResult, Trigger};
 use hookaudit::source::recording::Recording;
 use jiff::{SignedDuration, Timestamp};

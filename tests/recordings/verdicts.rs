@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hookaudit::audit::auditor::Settings;
-use hookaudit::audit::observation::{Observation, Uid};
+use hookaudit::audit::observation::Observation;
+use hookaudit::audit::seen::Uid;
 use hookaudit::audit::words::{
     Cause, Confidence, Hook, Outcome, Reason, TerminationResult, Trigger,
 };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookaudit::api::{HookAudit, HookAuditStatus, crd_yaml};
-use hookaudit::audit::observation::Uid;
+use hookaudit::audit::seen::Uid;
 use hookaudit::audit::snapshot::{Snapshot, Workload};
 use hookaudit::audit::words::Outcome;
 use hookaudit::leader::Mandate;

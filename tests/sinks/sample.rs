@@ -1,7 +1,7 @@
 //! A workload with something to tell.
 
-use hookaudit::audit::observation::{HookSpec, Thresholds, Uid};
 use hookaudit::audit::record::{Incident, WorkloadRef};
+use hookaudit::audit::seen::{HookSpec, Thresholds, Uid};
 use hookaudit::audit::snapshot::{Basis, Condition, HookLedger, TerminationLedger, Workload};
 use hookaudit::audit::words::{
     Cause, ConditionStatus, ConditionType, Confidence, ContainerType, Handler, Hook, IncidentType,

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use hookaudit::api::{HookAudit, HookAuditSpec, HookAuditStatus, TargetRef, base, name_for};
 use hookaudit::audit::auditor::{Auditor, Settings, Transition};
-use hookaudit::audit::observation::{
-    ControllerRef, EventSeen, Observation, ReportSeen, Resource, Stream, Subject, Thresholds,
-};
+use hookaudit::audit::observation::{Observation, ReportSeen};
+use hookaudit::audit::seen::{ControllerRef, EventSeen, Resource, Stream, Subject, Thresholds};
 use hookaudit::audit::snapshot::Workload;
 use jiff::Timestamp;
 

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use hookaudit::api::HookAudit;
-use hookaudit::audit::observation::{EventReason, Note, Observation, Resource, Stream, Subject};
+use hookaudit::audit::observation::Observation;
+use hookaudit::audit::seen::{EventReason, Note, Resource, Stream, Subject};
 use hookaudit::audit::snapshot::Workload;
 use jiff::{SignedDuration, Timestamp};
 

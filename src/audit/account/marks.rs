@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::audit::observation::{EventReason, EventSeen};
+use crate::audit::seen::{EventReason, EventSeen};
 
 /// The highest resourceVersion taken in, per reason; never compared with that of another reason.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

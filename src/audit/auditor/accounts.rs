@@ -14,9 +14,9 @@ use crate::audit::account::{self, Account, LineAccount, Marks, Numbers, PodAccou
 use crate::audit::case::ContainerCase;
 use crate::audit::case::events::EventLine;
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{EventReason, Resource, Subject, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, GapReason, LineKind, Run};
+use crate::audit::seen::{EventReason, Resource, Subject, Uid};
 use crate::audit::words::Hook;
 
 /// Pods that are open, and pods of which something is counted (design contract 6).
@@ -211,9 +211,8 @@ impl Open {
     pub(super) fn all_is_told(&mut self) {
         for container in &self.case.containers {
             for line in container.events.lines() {
-                let mut told = Vec::new();
-                LineAccount::count(&mut told, &container.name, line, Numbers::up_to(line.count));
-                LineAccount::add(&mut self.told_lines, &told);
+                let told = line.account(&container.name, Numbers::up_to(line.count));
+                LineAccount::add(&mut self.told_lines, told.as_slice());
             }
         }
     }
@@ -264,7 +263,8 @@ impl Open {
                 _ => self.counted_failures(container, hook, line, others),
             };
             if !counted.is_empty() {
-                LineAccount::count(lines, &container.name, line, counted);
+                let counted = line.account(&container.name, counted);
+                LineAccount::add(lines, counted.as_slice());
             }
         }
     }

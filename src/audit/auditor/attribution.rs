@@ -3,10 +3,10 @@
 use super::cases::Open;
 use super::{Auditor, Timer};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{PodSeen, SETTLE_SECONDS, Uid};
 use crate::audit::owners::{Attribution, WorkloadId, provisional};
 use crate::audit::record::{PodRef, WorkloadRef};
 use crate::audit::roster::Hooks;
+use crate::audit::seen::{PodSeen, SETTLE_SECONDS, Uid};
 
 /// Pods whose owner was not seen yet; beyond it they are told under the name their reference gives.
 const PENDING_MAX: usize = 10_000;

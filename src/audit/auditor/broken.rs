@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Auditor;
 use crate::audit::moment::{seconds, seconds_after};
-use crate::audit::observation::{EventReason, SETTLE_SECONDS, Stream, Uid};
+use crate::audit::seen::{EventReason, SETTLE_SECONDS, Stream, Uid};
 
 /// Cases that wait for a list. Where there are more, they settle on what is known, and a gap tells so.
 pub(super) const WAITING_MAX: usize = 4_096;

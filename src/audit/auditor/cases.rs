@@ -11,9 +11,9 @@ use crate::audit::account::{Covered, LineAccount, Resumed};
 use crate::audit::case::events::Absorbed;
 use crate::audit::case::{Case, Refusal, Shown};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{ControllerRef, EventReason, EventSeen, SETTLE_SECONDS, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{PodRef, PodReport, Run, Termination};
+use crate::audit::seen::{ControllerRef, EventReason, EventSeen, SETTLE_SECONDS, Uid};
 use crate::audit::verdict::{self, Judgement, Limits, World};
 use crate::audit::words::Confidence;
 

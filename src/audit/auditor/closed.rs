@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::{Auditor, Open};
 use crate::audit::account::LineAccount;
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{EventSeen, Uid};
 use crate::audit::owners::WorkloadId;
+use crate::audit::seen::{EventSeen, Uid};
 
 /// So long is a case kept: a writer lets nothing wait longer than 15 minutes.
 pub(super) const KEPT_SECONDS: i64 = 1200;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::audit::observation::{EventReason, EventSeen, Uid};
+use crate::audit::seen::{EventReason, EventSeen, Uid};
 
 /// Events that wait, over all pods.
 const WAITING_MAX: usize = 10_000;

@@ -6,12 +6,10 @@ use crate::audit::account::{LineAccount, Marks, Resumed};
 use crate::audit::case::events::Absorbed;
 use crate::audit::case::{AHEAD_SECONDS, Refusal};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{
-    EventReason, EventSeen, Note, Resource, SETTLE_SECONDS, Subject, Uid,
-};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, GapReason};
 use crate::audit::roster::Hooks;
+use crate::audit::seen::{EventReason, EventSeen, Note, Resource, SETTLE_SECONDS, Subject, Uid};
 use crate::audit::words::Hook;
 
 /// How long an Event waits for a change of a pod that is known and at rest: a kubelet shows nothing of a

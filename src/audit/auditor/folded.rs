@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use super::Auditor;
 use crate::audit::case::instance::Seen;
-use crate::audit::observation::{ContainerStatusSeen, PodSeen, StateSeen, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::roster::PodRow;
+use crate::audit::seen::{ContainerStatusSeen, PodSeen, StateSeen, Uid};
 
 #[derive(Debug, Default)]
 pub(super) struct Folded {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::audit::account::{Account, Marks};
 use crate::audit::ledger::Ledger;
-use crate::audit::observation::{Thresholds, Uid};
 use crate::audit::record::{Gap, Incident, WorkloadRef};
+use crate::audit::seen::{Thresholds, Uid};
 use crate::audit::snapshot::{Active, Written};
 
 /// Namespace, kind, name and API version: what names a `HookAudit`.

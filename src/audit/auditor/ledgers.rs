@@ -10,9 +10,9 @@ use super::{Auditor, Counts, Timer, Transition};
 use crate::audit::account::{Account, Marks};
 use crate::audit::ledger::{Ledger, Readiness};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{PodSeen, Resource, Thresholds, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, Incident, PodRef, Run, Termination, WorkloadRef};
+use crate::audit::seen::{PodSeen, Resource, Thresholds, Uid};
 use crate::audit::snapshot::{Active, Basis, Counters, Snapshot, Workload};
 
 /// A workload without pods, hooks and incidents is forgotten after this long.

@@ -4,9 +4,9 @@ use super::{Auditor, Open};
 use crate::audit::account::Resumed;
 use crate::audit::case::instance::Seen;
 use crate::audit::case::{Case, ContainerCase, Shown};
-use crate::audit::observation::{Phase, PodSeen, Resource, Uid};
 use crate::audit::owners::WorkloadId;
 use crate::audit::roster::{Hooks, Upserted};
+use crate::audit::seen::{Phase, PodSeen, Resource, Uid};
 
 /// By then the watch of pods has told of one that is newer than their list.
 pub(super) const NEW_POD_SECONDS: i64 = 10;

@@ -13,9 +13,9 @@ use crate::audit::account::{Account, Marks, Resumed};
 use crate::audit::base::Base;
 use crate::audit::ledger::Ledger;
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::Uid;
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::{Gap, GapReason, PodRef, Run, Termination};
+use crate::audit::seen::Uid;
 
 /// One verdict in the order in which all were counted.
 enum Item {

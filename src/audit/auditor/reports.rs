@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use super::kept::{ReportHead, ViewKey, view_key};
 use super::{Auditor, Timer, Transition};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{ControllerRef, ReportSeen};
+use crate::audit::observation::ReportSeen;
 use crate::audit::owners::WorkloadId;
 use crate::audit::record::WorkloadRef;
+use crate::audit::seen::ControllerRef;
 use crate::audit::snapshot::Basis;
 
 /// A garbage collector that is busy takes minutes.

@@ -7,16 +7,16 @@ use jiff::Timestamp;
 use super::cases::Open;
 use super::pods::NEW_POD_SECONDS;
 use super::{Auditor, OPEN_CASE_SECONDS};
-use crate::audit::account::{LineAccount, born_at};
+use crate::audit::account::LineAccount;
 use crate::audit::case::Case;
 use crate::audit::case::instance::Instance;
 use crate::audit::moment::{seconds, seconds_after};
-use crate::audit::observation::{
+use crate::audit::owners::{ByName, WorkloadId};
+use crate::audit::record::{Gap, GapReason, WorkloadRef};
+use crate::audit::seen::{
     ContainerSeen, EventReason, EventSeen, HookSpec, Note, Phase, PodSeen, Resource, RestartPolicy,
     StatusReason, Subject, Uid,
 };
-use crate::audit::owners::{ByName, WorkloadId};
-use crate::audit::record::{Gap, GapReason, WorkloadRef};
 use crate::audit::words::{ContainerType, Handler, Hook};
 
 /// So far may its watches have been behind when a process wrote a status.
@@ -147,7 +147,7 @@ impl Auditor {
             return;
         };
         kept.ledger.gaps_matter();
-        let born = events.iter().filter_map(born_at).min();
+        let born = events.iter().filter_map(|event| event.born_at()).min();
         let relisted = |gap: &Gap| {
             (gap.resource, gap.reason) == (Resource::Pods, GapReason::Relisted)
                 && born.is_some_and(|born| gap.to >= born)
@@ -288,7 +288,7 @@ impl Auditor {
                 | EventReason::Killing
         );
         let observed_from = self.observed_from.unwrap_or(self.now);
-        let last = event.last_at.or_else(|| born_at(event));
+        let last = event.last_at.or_else(|| event.born_at());
         has_container
             && is_telling
             && (self.has_predecessor
@@ -311,7 +311,7 @@ impl Auditor {
     fn unattributed(&mut self, events: &[EventSeen]) {
         let stamped = events
             .iter()
-            .filter_map(|event| event.last_at.or_else(|| born_at(event)));
+            .filter_map(|event| event.last_at.or_else(|| event.born_at()));
         let from = stamped.min().unwrap_or(self.now).min(self.now);
         self.gaps.record(Gap {
             from,

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use super::tally::key;
 use super::{Auditor, Settings, Transition};
 use crate::audit::moment::shifted;
-use crate::audit::observation::{
-    ContainerSeen, ContainerStatusSeen, Deletion, EventReason, EventSeen, HookSpec, Note,
-    Observation, Phase, PodSeen, PostStartFailure, Resource, RestartPolicy, StateSeen,
-    StatusReason, Stream, Subject, TerminatedReason, TerminatedSeen, Uid, WaitingReason,
-};
+use crate::audit::observation::Observation;
 use crate::audit::record::{Incident, PodReport, Run, Termination};
+use crate::audit::seen::{
+    ContainerSeen, ContainerStatusSeen, Deletion, EventReason, EventSeen, HookSpec, Note, Phase,
+    PodSeen, PostStartFailure, Resource, RestartPolicy, StateSeen, StatusReason, Stream, Subject,
+    TerminatedReason, TerminatedSeen, Uid, WaitingReason,
+};
 use crate::audit::words::{ContainerType, Handler, Hook};
 use jiff::SignedDuration;
 

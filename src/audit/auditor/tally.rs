@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::audit::account::{Account, Covered, Marks, PodAccount, RunAccount};
-use crate::audit::observation::Uid;
 use crate::audit::record::{Run, Termination};
+use crate::audit::seen::Uid;
 use crate::audit::words::Hook;
 
 /// What names a run within its pod: container, hook, restart, attempt.

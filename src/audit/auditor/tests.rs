@@ -5,9 +5,8 @@ mod late;
 mod order;
 
 use super::script::{Script, end, exec, oom, sleep};
-use crate::audit::observation::{
-    ControllerRef, EventReason, Note, Observation, ReportSeen, Thresholds, Uid,
-};
+use crate::audit::observation::{Observation, ReportSeen};
+use crate::audit::seen::{ControllerRef, EventReason, Note, Thresholds, Uid};
 use crate::audit::words::{
     AttemptReason, Cause, Confidence, Hook, IncidentType, Outcome, Reason, TerminationResult,
     Trigger,

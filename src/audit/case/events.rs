@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::audit::account::{Numbers, born_at};
+use crate::audit::account::{LineAccount, Numbers};
 use crate::audit::moment::Moment;
-use crate::audit::observation::{EventReason, EventSeen, Note};
 use crate::audit::record::{LineKind, Witness};
+use crate::audit::seen::{EventReason, EventSeen, Note};
 
 /// Occurrences that one change of an Event's count can add. A kubelet tells 25 of one pod at once, then one
 /// in 300 s (client-go tools/record/events_cache.go): a jump of more is not its own.
@@ -51,11 +51,22 @@ impl EventLine {
             reason: event.reason,
             note: event.note,
             warning: event.warning,
-            born_at: born_at(event),
+            born_at: event.born_at(),
             count: 0,
             told: Numbers::default(),
             occurrences: Vec::new(),
         }
+    }
+
+    /// What a status says of it, when these occurrences are counted.
+    #[must_use]
+    pub fn account(&self, container: &str, counted: Numbers) -> Option<LineAccount> {
+        Some(LineAccount {
+            container: container.into(),
+            kind: LineKind::of(self.reason, self.note)?,
+            born_at: self.born_at?,
+            counted,
+        })
     }
 
     /// The occurrences that are kept, each with its number among all, from 1.

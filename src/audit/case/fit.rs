@@ -6,7 +6,7 @@ use super::Case;
 use super::events::Absorbed;
 use crate::audit::account::{Numbers, Resumed};
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::{EventReason, EventSeen, Note, Subject};
+use crate::audit::seen::{EventReason, EventSeen, Note, Subject};
 
 /// Why an Event cannot be what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::audit::moment::{Moment, seconds_after};
-use crate::audit::observation::{
+use crate::audit::seen::{
     ContainerStatusSeen, PostStartFailure, SETTLE_SECONDS, StateSeen, TerminatedReason,
     TerminatedSeen, WaitingReason,
 };

@@ -2,8 +2,8 @@
 
 use super::Case;
 use crate::audit::moment::Moment;
-use crate::audit::observation::{EventReason, TerminatedReason};
 use crate::audit::record::{Sign, SignKind};
+use crate::audit::seen::{EventReason, TerminatedReason};
 
 /// Signs kept per pod, the newest; a crash loop has many that are all alike.
 const SIGNS_MAX: usize = 40;

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::kept::Kept;
 use super::{Ledger, hooks, incidents};
-use crate::audit::observation::Uid;
 use crate::audit::record::Incident;
+use crate::audit::seen::Uid;
 use crate::audit::snapshot::{Active, HookLedger};
 use crate::audit::words::{Cause, Hook};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{OTHER_CONTAINER, streaks::Verdict};
-use crate::audit::observation::{HookSpec, Thresholds};
 use crate::audit::record::Run;
+use crate::audit::seen::{HookSpec, Thresholds};
 use crate::audit::snapshot::HookLedger;
 use crate::audit::words::{ContainerType, Fault, Hook, Outcome, Reason};
 

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::audit::observation::Uid;
 use crate::audit::record::{Incident, Interval};
+use crate::audit::seen::Uid;
 use crate::audit::words::{Cause, Confidence, Hook, IncidentType, Outcome, Reason};
 
 /// What makes two incidents one: type, pod uid, container, restart and hook.

@@ -1,8 +1,8 @@
 //! Finding a pod's owner by the pod's name, for Events of pods that are gone.
 
 use super::super::index::Symbol;
-use super::super::observation::Uid;
 use super::super::record::WorkloadRef;
+use super::super::seen::Uid;
 use super::naming::{Fit, Maker, Stem, ordinal_split};
 use super::{Kind, Owners, Row, WorkloadId, table};
 
@@ -135,7 +135,7 @@ struct Candidate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::observation::{ControllerRef, OwnerSeen, Resource};
+    use super::super::super::seen::{ControllerRef, OwnerSeen, Resource};
     use super::*;
 
     const NAMESPACE: &str = "shop";

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use super::super::index::{Symbol, SymbolTable};
-use super::super::observation::Uid;
 use super::super::record::WorkloadRef;
+use super::super::seen::Uid;
 use super::super::slab::Slab;
 
 /// A workload in a [`WorkloadTable`].

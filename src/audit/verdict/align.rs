@@ -11,8 +11,8 @@ use crate::audit::case::events::Occurrence;
 use crate::audit::case::instance::Instance;
 use crate::audit::case::{ContainerCase, Shown};
 use crate::audit::moment::Moment;
-use crate::audit::observation::{EventReason, Note};
 use crate::audit::record::Witness;
+use crate::audit::seen::{EventReason, Note};
 use crate::audit::words::{Handler, Hook};
 
 /// No more than occurrences are kept of an Event.

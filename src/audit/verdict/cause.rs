@@ -7,8 +7,8 @@ use super::{View, grace, pre_stop, request, skew};
 use crate::audit::case::{ContainerCase, Shown};
 use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::nodes::NodeTrouble;
-use crate::audit::observation::{EventReason, Note, TerminatedReason};
 use crate::audit::record::Run;
+use crate::audit::seen::{EventReason, Note, TerminatedReason};
 use crate::audit::words::{Cause, Confidence, Hook, Outcome, TerminationResult, Trigger};
 
 /// The exit code of a process that got SIGKILL.

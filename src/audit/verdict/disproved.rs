@@ -7,7 +7,7 @@ use super::View;
 use super::align::Kill;
 use crate::audit::case::Shown;
 use crate::audit::moment::{Moment, seconds_after};
-use crate::audit::observation::{EventReason, SETTLE_SECONDS, StatusReason};
+use crate::audit::seen::{EventReason, SETTLE_SECONDS, StatusReason};
 
 /// Takes stops out of the lives of containers that run on; tells the reasons of their Events.
 pub(super) fn take_out(view: &mut View<'_>) -> Vec<EventReason> {

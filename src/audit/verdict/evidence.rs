@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::audit::case::instance::Ended;
 use crate::audit::moment::Moment;
-use crate::audit::observation::TerminatedReason;
 use crate::audit::record::Interval;
+use crate::audit::seen::TerminatedReason;
 
 /// A time to the millisecond where it is exact, to the second where it was cut.
 pub(super) fn time(at: Moment) -> String {

@@ -8,7 +8,7 @@ use super::align::Kill;
 use super::request::begun_by_kubelet;
 use crate::audit::case::ContainerCase;
 use crate::audit::moment::seconds_after;
-use crate::audit::observation::Note;
+use crate::audit::seen::Note;
 use crate::audit::words::Trigger;
 
 /// The effective grace of one stop.

@@ -9,8 +9,8 @@ use super::cause::{self as ended, MINIMUM_STOP_SECONDS, SILENT_SECONDS, TEARDOWN
 use super::{View, evidence, grace, request};
 use crate::audit::moment::{Moment, seconds_after};
 use crate::audit::nodes::NodeTrouble;
-use crate::audit::observation::EventReason;
 use crate::audit::record::{Run, Termination};
+use crate::audit::seen::EventReason;
 use crate::audit::snapshot::Active;
 use crate::audit::words::{Cause, Confidence, Handler, Hook, Outcome};
 

@@ -8,10 +8,10 @@ use super::evidence;
 use super::grace::CLOCK_TOLERANCE_SECONDS;
 use crate::audit::case::ContainerCase;
 use crate::audit::moment::{Moment, seconds, seconds_after};
-use crate::audit::observation::{
+use crate::audit::record::{Interval, Run};
+use crate::audit::seen::{
     EventReason, HookSpec, Note, PostStartFailure, SETTLE_SECONDS, TerminatedReason,
 };
-use crate::audit::record::{Interval, Run};
 use crate::audit::words::{Confidence, ContainerType, Handler, Hook, Outcome, Reason};
 
 /// The exit code of a process that was killed, and of an exec whose container went away.

@@ -10,8 +10,8 @@ use super::grace::{self, Grace};
 use super::{View, evidence, request, skipped};
 use crate::audit::case::ContainerCase;
 use crate::audit::moment::Moment;
-use crate::audit::observation::{HookSpec, Note, StatusReason};
 use crate::audit::record::{Interval, LineKind, Run, Witness};
+use crate::audit::seen::{HookSpec, Note, StatusReason};
 use crate::audit::words::{
     AttemptReason, Confidence, ContainerType, Handler, Outcome, Reason, Trigger,
 };

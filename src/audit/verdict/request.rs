@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::align::{Kill, Life};
 use super::{View, disproved};
 use crate::audit::moment::Moment;
-use crate::audit::observation::{Disruption, EventReason, Note, StatusReason};
+use crate::audit::seen::{Disruption, EventReason, Note, StatusReason};
 use crate::audit::words::{ContainerType, Reason, Trigger};
 
 /// Who asked the pod to stop; the first of several wins.

@@ -4,8 +4,8 @@ use super::align::Life;
 use super::{View, evidence, request};
 use crate::audit::case::ContainerCase;
 use crate::audit::case::instance::Ended;
-use crate::audit::observation::{HookSpec, TerminatedReason};
 use crate::audit::record::{Interval, Run};
+use crate::audit::seen::{HookSpec, TerminatedReason};
 use crate::audit::words::{Confidence, Hook, Outcome, Reason};
 
 /// No stop was seen to begin: the container ended by itself, or its `Killing` was lost.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::align::Life;
 use super::{View, cause, evidence, grace, holding, request, skew};
 use crate::audit::moment::{Moment, seconds, seconds_after};
-use crate::audit::observation::TerminatedReason;
 use crate::audit::record::{Interval, Run, Spent, Termination};
+use crate::audit::seen::TerminatedReason;
 use crate::audit::words::{Confidence, Handler, Hook, Outcome, TerminationResult};
 
 pub(super) fn judge(view: &View<'_>, runs: &[Run]) -> Option<Termination> {

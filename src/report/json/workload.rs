@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::value::{Bounds, Time, known};
-use crate::audit::observation::Uid;
 use crate::audit::record;
+use crate::audit::seen::Uid;
 use crate::audit::snapshot::{self, HookLedger, TerminationLedger};
 use crate::audit::words::{Outcome, TerminationResult};
 

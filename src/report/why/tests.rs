@@ -1,7 +1,7 @@
 use super::*;
 use crate::audit::moment::Moment;
-use crate::audit::observation::Resource;
 use crate::audit::record::{Gap, GapReason, Sign, SignKind, Termination};
+use crate::audit::seen::Resource;
 use crate::audit::words::{Cause, Confidence, TerminationResult};
 use crate::report::sample;
 

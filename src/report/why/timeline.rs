@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::standing::Standing;
 use super::{Presence, Subject};
 use crate::audit::moment::Moment;
-use crate::audit::observation::EventReason;
 use crate::audit::record::{Incident, PodReport, Run, Sign, SignKind, Termination};
+use crate::audit::seen::EventReason;
 use crate::audit::words::{Hook, Outcome};
 
 const STARTED: &str = "started";

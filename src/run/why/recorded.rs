@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use super::super::replay::{listed_streams, replay, warnings};
 use super::{Told, WhyError, merged};
 use crate::audit::auditor::Settings;
-use crate::audit::observation::{Observation, PodSeen, Uid};
+use crate::audit::observation::Observation;
 use crate::audit::record::Incident;
+use crate::audit::seen::{PodSeen, Uid};
 use crate::report::why::{Presence, Source, Subject};
 use crate::source::recording::{Entry, Recording, RecordingError};
 

@@ -8,8 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use sha2::{Digest, Sha256};
 
 use crate::api::cut;
-use crate::audit::observation::Uid;
 use crate::audit::record::{Incident, WorkloadRef};
+use crate::audit::seen::Uid;
 use crate::audit::words::IncidentType;
 
 const NOTE_MAX_BYTES: usize = 1024;

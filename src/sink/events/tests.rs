@@ -1,6 +1,6 @@
 use super::*;
 use crate::api::fixture::{plain_incident, plain_workload, target};
-use crate::audit::observation::Uid;
+use crate::audit::seen::Uid;
 use crate::audit::words::IncidentType;
 use crate::leader::Term;
 use hookaudit_testkit::api_server::{ApiServer, Refusal};

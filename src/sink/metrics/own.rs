@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use jiff::Timestamp;
 use prometheus::proto::MetricType;
 
-use crate::audit::observation::Resource;
 use crate::audit::record::{Gap, GapReason, WorkloadRef};
+use crate::audit::seen::Resource;
 use crate::audit::snapshot::{Active, Snapshot, Workload};
 use crate::sink::events::{EventCounters, EventResult};
 use crate::sink::status::{StatusCounters, WriteResult};

@@ -3,8 +3,8 @@ use std::process::{Command, Stdio};
 
 use super::*;
 use crate::api::fixture::{plain_hook, plain_workload, target};
-use crate::audit::observation::{Resource, Uid};
 use crate::audit::record::{Gap, GapReason, WorkloadRef};
+use crate::audit::seen::{Resource, Uid};
 use crate::audit::snapshot::{Active, Counters, Workload, Written, WrittenHook};
 use crate::audit::words::{Cause, Hook, Outcome, TerminationResult};
 use crate::leader::Term;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::*;
 use crate::audit::observation::Observation;
-use crate::audit::observation::Resource;
+use crate::audit::seen::Resource;
 use crate::redact::DigestKey;
 use crate::source::recording::{Entry, Recording};
 use crate::source::translate::Translator;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::api::{HookAudit, HookAuditStatus, TargetRef, key_of};
-use crate::audit::observation::Uid;
 use crate::audit::record::WorkloadRef;
+use crate::audit::seen::Uid;
 use crate::audit::snapshot::Workload;
 
 use super::digest::{StatusDigest, Urgency};

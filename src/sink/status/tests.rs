@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::fixture::{healthy, plain_hook, plain_workload, target};
 use crate::api::{HookAudit, HookAuditSpec, HookAuditStatus, TargetRef};
-use crate::audit::observation::Uid;
+use crate::audit::seen::Uid;
 use crate::audit::words::{ConditionStatus, Hook, Outcome};
 use hookaudit_testkit::api_server::Refusal;
 

@@ -1,7 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Reading, is_name};
-use crate::audit::observation::{EventReason, EventSeen, Note, Subject, Uid};
+use crate::audit::seen::{EventReason, EventSeen, Note, Subject, Uid};
 use crate::source::wire::{Component, Event, EventType, Field};
 
 /// How far the time in an Event's name may lie from its stamps: an Event that expired is made again

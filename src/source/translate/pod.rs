@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Reading, controller};
-use crate::audit::observation::{
+use crate::audit::seen::{
     ContainerSeen, ContainerStatusSeen, Deletion, Disruption, HookSpec, Phase, PodSeen,
     RestartPolicy, StateSeen, StatusReason, TerminatedReason, TerminatedSeen, WaitingReason,
 };

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Presence, Translation, Translator};
-use crate::audit::observation::Resource;
+use crate::audit::seen::Resource;
 use crate::redact::{DigestKey, Redactor};
 
 const SECRET: &str = "hunter2";

@@ -2,7 +2,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::audit::observation::*;
+use crate::audit::observation::Observation;
+use crate::audit::seen::*;
 use crate::audit::words::{ContainerType, Handler};
 
 const UID: &str = "bb39dbd2-260a-4446-963c-c9b7fad5ee93";

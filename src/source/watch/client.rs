@@ -187,7 +187,7 @@ fn gone() -> Result<Response<Body>, BoxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::observation::{Resource, Stream};
+    use crate::audit::seen::{Resource, Stream};
 
     #[tokio::test]
     async fn an_answer_comes_without_its_managed_fields() {

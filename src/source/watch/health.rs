@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::outage::{Outages, place};
-use crate::audit::observation::Stream;
+use crate::audit::seen::Stream;
 
 /// The health of one stream, for readiness and metrics.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use tokio::time::timeout;
 use super::RawObjects;
 use super::failure::Failure;
 use super::object::{Event, Watched};
-use crate::audit::observation::{Observation, Resource, Stream, Uid};
+use crate::audit::observation::Observation;
+use crate::audit::seen::{Resource, Stream, Uid};
 use crate::source::translate::{Presence, Translator};
 use crate::source::{Change, Seen};
 

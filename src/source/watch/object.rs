@@ -6,7 +6,7 @@ use kube::core::{DynamicResourceScope, ObjectMeta};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
-use crate::audit::observation::Resource;
+use crate::audit::seen::Resource;
 use crate::source::translate::{Presence, Translation, Translator};
 pub(super) use crate::source::wire::{Event, HookAudit, Namespace, Node, Pod};
 use crate::source::wire::{Fields, Metadata, Object, Owner, Record, Slot};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::failure::Failure;
-use crate::audit::observation::Stream;
+use crate::audit::seen::Stream;
 
 /// What comes back within this time is the same trouble.
 const OVER_AFTER: Duration = Duration::from_secs(600);
@@ -63,7 +63,7 @@ pub(super) fn place(stream: &Stream) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::observation::Resource;
+    use crate::audit::seen::Resource;
 
     fn events(reason: &str) -> Stream {
         Stream {

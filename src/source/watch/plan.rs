@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::Options;
-use crate::audit::observation::{EventReason, Resource, Stream};
+use crate::audit::seen::{EventReason, Resource, Stream};
 
 /// Events about pods that a verdict reads.
 const POD_REASONS: [EventReason; 10] = [

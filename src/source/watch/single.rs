@@ -5,7 +5,8 @@ use kube::Client;
 use tokio::time::timeout;
 
 use super::failure::Failure;
-use crate::audit::observation::{Observation, Resource};
+use crate::audit::observation::Observation;
+use crate::audit::seen::Resource;
 use crate::source::translate::{Presence, Translator};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);

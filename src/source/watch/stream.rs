@@ -18,7 +18,8 @@ use super::object::{Watchable, Watched};
 use super::outage::place;
 use super::pace::Pace;
 use super::plan::Planned;
-use crate::audit::observation::{Observation, Stream};
+use crate::audit::observation::Observation;
+use crate::audit::seen::Stream;
 use crate::source::translate::{Presence, Translator};
 use crate::source::{Change, Seen};
 

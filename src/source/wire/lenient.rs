@@ -8,7 +8,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::audit::observation::Uid;
+use crate::audit::seen::Uid;
 
 /// From the beginning of Unix time, which kubelets write for a time they do not know, to the year 2200.
 const YEARS_SECONDS: Range<i64> = 0..7_258_118_400;

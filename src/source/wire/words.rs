@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::lenient::{Elements, Field, Lenient, List};
-use crate::audit::observation::{
+use crate::audit::seen::{
     Disruption, EventReason, Note, Phase, PostStartFailure, RestartPolicy, StatusReason,
     TerminatedReason, WaitingReason,
 };

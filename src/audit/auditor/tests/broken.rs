@@ -3,8 +3,9 @@
 use super::super::broken::WAITING_MAX;
 use super::super::script::{Played, Script, at, end, exec};
 use super::{INFERRED, started};
-use crate::audit::observation::{EventReason, Note, Observation, Resource, Stream, Uid};
+use crate::audit::observation::Observation;
 use crate::audit::record::GapReason;
+use crate::audit::seen::{EventReason, Note, Resource, Stream, Uid};
 use crate::audit::words::{Hook, Outcome, Reason};
 
 fn failures(namespace: Option<&str>) -> Stream {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::super::script::{Script, at, end, exec};
 use crate::audit::auditor::{Auditor, Settings};
-use crate::audit::observation::{
-    ContainerStatusSeen, EventReason, Note, Observation, Resource, StateSeen, Stream,
-    TerminatedReason, TerminatedSeen,
+use crate::audit::observation::Observation;
+use crate::audit::seen::{
+    ContainerStatusSeen, EventReason, Note, Resource, StateSeen, Stream, TerminatedReason,
+    TerminatedSeen,
 };
 use crate::audit::snapshot::Workload;
 use crate::audit::words::{Hook, Outcome};

@@ -3,10 +3,9 @@
 use super::super::script::{Script, UID, at, end, exec};
 use super::started;
 use crate::audit::auditor::{Auditor, Settings};
-use crate::audit::observation::{
-    EventReason, EventSeen, NodeReady, NodeSeen, Note, Observation, Subject, Uid,
-};
+use crate::audit::observation::Observation;
 use crate::audit::record::Run;
+use crate::audit::seen::{EventReason, EventSeen, NodeReady, NodeSeen, Note, Subject, Uid};
 use crate::audit::words::{Hook, Outcome};
 
 fn with_both_hooks() -> Script {

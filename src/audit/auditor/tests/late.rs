@@ -2,7 +2,8 @@
 
 use super::super::script::{Script, end, exec};
 use super::{CONFIRMED, started};
-use crate::audit::observation::{EventReason, Note, Observation};
+use crate::audit::observation::Observation;
+use crate::audit::seen::{EventReason, Note};
 use crate::audit::words::{Hook, Outcome};
 
 #[test]

@@ -1,9 +1,8 @@
 //! Streams overtake each other, and clocks differ.
 
 use super::super::script::{Script, end, exec};
-use crate::audit::observation::{
-    ControllerRef, EventReason, Note, Observation, OwnerSeen, Resource, Subject, Uid,
-};
+use crate::audit::observation::Observation;
+use crate::audit::seen::{ControllerRef, EventReason, Note, OwnerSeen, Resource, Subject, Uid};
 use crate::audit::words::{Confidence, Hook, Outcome, Reason, TerminationResult, Trigger};
 
 #[test]

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::audit::observation::Resource;
 use crate::audit::record::GapReason;
+use crate::audit::seen::Resource;
 
 #[test]
 fn a_declared_hook_has_a_row_of_zeroes_before_its_first_run() {

@@ -6,8 +6,8 @@ use super::super::grace::Grace;
 use super::{Delivery, KILLED};
 use crate::audit::case::instance::Ended;
 use crate::audit::moment::Moment;
-use crate::audit::observation::TerminatedReason;
 use crate::audit::record::{Interval, Run};
+use crate::audit::seen::TerminatedReason;
 use crate::audit::words::{Confidence, Handler, Outcome, Reason};
 
 /// The call of a hook that overran returns when its container is dead: within the minimum that

@@ -6,8 +6,8 @@ use super::super::grace::Grace;
 use super::super::request;
 use super::{Delivery, KILLED};
 use crate::audit::case::instance::Ended;
-use crate::audit::observation::{EventReason, Resource};
 use crate::audit::record::{Interval, Run};
+use crate::audit::seen::{EventReason, Resource};
 use crate::audit::words::{Confidence, ContainerType, Handler, Outcome, Reason};
 
 impl Delivery<'_> {

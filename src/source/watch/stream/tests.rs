@@ -1,7 +1,7 @@
 use kube::core::Status;
 
 use super::*;
-use crate::audit::observation::Resource;
+use crate::audit::seen::Resource;
 use crate::source::wire::Pod;
 
 type WatchedPod = Watched<Pod, false>;

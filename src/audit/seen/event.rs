@@ -35,6 +35,14 @@ pub struct EventSeen {
     pub from_kubelet: bool,
 }
 
+impl EventSeen {
+    /// When its first occurrence was, which names it.
+    #[must_use]
+    pub fn born_at(&self) -> Option<Timestamp> {
+        self.named_at.or(self.first_at).or(self.last_at)
+    }
+}
+
 /// What an Event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
