@@ -29,6 +29,7 @@ pub mod gap;
 pub mod histogram;
 pub mod index;
 pub mod ledger;
+pub mod lists;
 pub mod moment;
 pub mod nodes;
 pub mod observation;

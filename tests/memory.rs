@@ -40,10 +40,7 @@ const LISTED: [Resource; 4] = [
 /// A synced core that knows the fleet's owners and has taken these pods in, in the order of first lists.
 fn core_with(pods: impl Iterator<Item = PodSeen>) -> (Auditor, Arc<Snapshot>) {
     let now = moment(0);
-    let stream = |resource| Stream {
-        resource,
-        selector: None,
-    };
+    let stream = |resource| Stream::whole(resource);
     let mut auditor = Auditor::new(Settings {
         seed: 7,
         streams: LISTED.map(stream).into(),

@@ -422,10 +422,7 @@ async fn streams_come_back_with_the_api_server_and_miss_nothing() {
 
     // Either the watch went on where it was, or everything was listed again and says so.
     let is_lost = |seen: &&Seen| matches!(&seen.observation, Observation::PodGone(pod) if pod.name.as_ref() == "lost");
-    let pods = Stream {
-        resource: Resource::Pods,
-        selector: None,
-    };
+    let pods = Stream::whole(Resource::Pods);
     let is_relist = |seen: &&Seen| seen.observation == Observation::Relist(pods.clone());
     let told_gone = before.iter().find(is_lost).is_some();
     let told_relist = before.iter().find(is_relist).is_some();

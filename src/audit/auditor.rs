@@ -147,8 +147,6 @@ pub struct Auditor {
     timers: BTreeSet<(Timestamp, Timer)>,
     transitions: VecDeque<Transition>,
     counts: Counts,
-    /// The pods' first list is complete, so that a pod not seen before is new.
-    pods_listed: bool,
     was_synced: bool,
     synced_at: Timestamp,
     /// When whoever led before this process was synced last renewed the Lease.
@@ -215,7 +213,6 @@ impl Auditor {
             timers: BTreeSet::new(),
             transitions: VecDeque::new(),
             counts: Counts::default(),
-            pods_listed: false,
             was_synced: !awaited,
             synced_at: Timestamp::MIN,
             renewed_at: None,
@@ -231,8 +228,9 @@ impl Auditor {
         let now = self.now;
         self.observed_from.get_or_insert(now);
         let stream = stream_of(&observation);
-        if let Some(stream) = &stream {
-            self.gaps.activity(now, stream);
+        let is_heard = stream.is_some();
+        if let Some((stream, namespace)) = stream {
+            self.gaps.activity(now, stream, namespace);
         }
         match observation {
             Observation::Pod(pod) => self.pod(&pod),
@@ -265,7 +263,7 @@ impl Auditor {
                     .or_default() += 1;
             }
         }
-        if stream.is_some() {
+        if is_heard {
             self.heard_at = Some(now);
         }
     }
@@ -325,8 +323,8 @@ impl Auditor {
         }
         self.gaps.relist(self.now, stream);
         match stream.resource {
-            Resource::Pods => self.roster.begin_epoch(),
-            Resource::ReplicaSets | Resource::Jobs => self.owners.begin_epoch(stream.resource),
+            Resource::Pods => self.roster.list_begins(stream),
+            Resource::ReplicaSets | Resource::Jobs => self.owners.list_begins(stream),
             _ => {}
         }
     }
@@ -337,20 +335,15 @@ impl Auditor {
         }
         let gap = self.gaps.synced(self.now, stream);
         match stream.resource {
-            Resource::Pods => {
-                if gap.is_some() {
-                    self.sweep_pods();
-                }
-                self.pods_listed = true;
-            }
-            Resource::ReplicaSets | Resource::Jobs if gap.is_some() => {
-                self.owners.sweep(stream.resource);
+            Resource::Pods => self.pods_listed(stream),
+            Resource::ReplicaSets | Resource::Jobs => {
+                self.owners.listed(stream);
             }
             Resource::Nodes => self.nodes.listed(),
             _ => {}
         }
         if let Some(gap) = gap {
-            self.gap_closed(&gap);
+            self.gap_closed(&gap, stream.namespace());
         }
         if self.was_synced && stream.resource == Resource::Events {
             self.go_on();
@@ -408,27 +401,34 @@ impl Auditor {
     }
 }
 
-/// The stream on which an observation came, as far as it shows.
-fn stream_of(observation: &Observation) -> Option<Stream> {
-    let resource = match observation {
-        Observation::Pod(_) | Observation::PodGone(_) => Resource::Pods,
+/// The stream on which an observation came, as far as it shows, and the namespace of its object.
+fn stream_of(observation: &Observation) -> Option<(Stream, Option<&str>)> {
+    let (resource, namespace) = match observation {
+        Observation::Pod(pod) | Observation::PodGone(pod) => (Resource::Pods, Some(&pod.namespace)),
         Observation::Event(event) => {
-            let selector = Some(format!("reason={}", event.reason.as_str()).into());
-            return Some(Stream {
+            let stream = Stream {
                 resource: Resource::Events,
-                selector,
-            });
+                selector: Some(format!("reason={}", event.reason.as_str()).into()),
+            };
+            // Those of nodes have a stream of their own.
+            let is_of_node = matches!(event.subject, Subject::Node { .. });
+            return Some((stream, (!is_of_node).then_some(&*event.namespace)));
         }
-        Observation::Node(_) | Observation::NodeGone { .. } => Resource::Nodes,
-        Observation::Namespace { .. } | Observation::NamespaceGone { .. } => Resource::Namespaces,
-        Observation::Owner(owner) | Observation::OwnerGone(owner) => owner.resource,
-        Observation::Report(_) | Observation::ReportGone { .. } => Resource::HookAudits,
+        Observation::Node(_) | Observation::NodeGone { .. } => (Resource::Nodes, None),
+        Observation::Namespace { .. } | Observation::NamespaceGone { .. } => {
+            (Resource::Namespaces, None)
+        }
+        Observation::Owner(owner) | Observation::OwnerGone(owner) => {
+            (owner.resource, Some(&owner.namespace))
+        }
+        Observation::Report(report) => (Resource::HookAudits, Some(&report.namespace)),
+        Observation::ReportGone { namespace, .. } => (Resource::HookAudits, Some(namespace)),
         _ => return None,
     };
-    Some(Stream {
-        resource,
-        selector: None,
-    })
+    Some((
+        Stream::whole(resource),
+        namespace.map(|namespace| &**namespace),
+    ))
 }
 
 /// The subject of an Event, if it is a pod with a uid.

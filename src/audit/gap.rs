@@ -9,12 +9,14 @@ use super::record::{Gap, GapReason};
 use super::seen::{EventReason, Resource, Stream};
 
 const GAPS_MAX: usize = 1_000;
-const STREAMS_MAX: usize = 256;
+const STREAMS_MAX: usize = 4_096;
 
 /// What every stream told last, and the gaps so far: the newest in full, all of them in sums.
 #[derive(Debug, Default)]
 pub struct Gaps {
     streams: BTreeMap<Stream, Watch>,
+    /// There are streams of one namespace.
+    is_by_namespace: bool,
     kept: VecDeque<Kept>,
     /// Per resource, from the first to the last moment of the gaps no longer kept.
     forgotten: BTreeMap<Resource, (Timestamp, Timestamp)>,
@@ -45,9 +47,14 @@ impl Gaps {
         self.watch(stream).declared = true;
     }
 
-    /// Something came on the stream.
-    pub fn activity(&mut self, now: Timestamp, stream: &Stream) {
-        let stream = self.bounded(stream);
+    /// Something of this namespace came on the stream, or on its part for the namespace.
+    pub fn activity(&mut self, now: Timestamp, stream: Stream, namespace: Option<&str>) {
+        let part = namespace.filter(|_| self.is_by_namespace);
+        let stream = match part {
+            Some(namespace) => stream.within(namespace),
+            None => stream,
+        };
+        let stream = self.bounded(&stream);
         let watch = self.watch(stream);
         watch.last_activity = watch.last_activity.max(Some(now));
     }
@@ -99,10 +106,7 @@ impl Gaps {
 
     /// Adds a gap that no stream tells of.
     pub fn record(&mut self, gap: Gap) {
-        let stream = Stream {
-            resource: gap.resource,
-            selector: None,
-        };
+        let stream = Stream::whole(gap.resource);
         self.keep(gap, stream);
     }
 
@@ -120,26 +124,32 @@ impl Gaps {
             })
     }
 
-    /// Whether something of `resource` may be missing between two times of ours, both included; of
-    /// Events, something with this reason, or any. Gaps that are still open count.
+    /// Whether something of `resource` in a namespace may be missing between two times of ours, both included;
+    /// of Events, something with this reason, or any. Gaps that are still open count.
     #[must_use]
     pub fn covers(
         &self,
         resource: Resource,
         reason: Option<EventReason>,
+        namespace: &str,
         from: Timestamp,
         to: Timestamp,
     ) -> bool {
+        let concerns = |stream: &Stream| {
+            let of_reason = stream.selected("reason").zip(reason);
+            stream.namespace().is_none_or(|own| own == namespace)
+                && of_reason.is_none_or(|(selected, reason)| selected == reason.as_str())
+        };
         let closed = self.kept.iter().any(|Kept { gap, stream }| {
             gap.resource == resource
                 && gap.reason != GapReason::Unattributed
                 && (gap.from <= to && from <= gap.to)
-                && concerns(stream, reason)
+                && concerns(stream)
         });
         let open = self.streams.iter().any(|(stream, watch)| {
             stream.resource == resource
                 && watch.broken_since.is_some_and(|since| since <= to)
-                && concerns(stream, reason)
+                && concerns(stream)
         });
         let forgotten = self.forgotten.get(&resource);
         closed || open || forgotten.is_some_and(|(first, last)| *first <= to && from <= *last)
@@ -197,7 +207,8 @@ impl Gaps {
     }
 
     /// The stream; beyond the bound, all of its resource.
-    fn bounded(&self, stream: &Stream) -> Stream {
+    fn bounded(&mut self, stream: &Stream) -> Stream {
+        self.is_by_namespace |= stream.namespace().is_some();
         let mut stream = stream.clone();
         if self.streams.len() >= STREAMS_MAX && !self.streams.contains_key(&stream) {
             stream.selector = None;
@@ -257,12 +268,6 @@ fn between(from: Timestamp, to: Timestamp) -> Duration {
     to.duration_since(from).try_into().unwrap_or_default()
 }
 
-/// Whether the stream carries Events with this reason.
-fn concerns(stream: &Stream, reason: Option<EventReason>) -> bool {
-    let pair = stream.selected("reason").zip(reason);
-    pair.is_none_or(|(selected, reason)| selected == reason.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -298,11 +303,11 @@ mod tests {
         let mut gaps = Gaps::default();
         let pods = stream(Resource::Pods, None);
         gaps.relist(at(1), &pods);
-        gaps.activity(at(2), &pods);
+        gaps.activity(at(2), pods.clone(), Some("shop"));
         gaps.relist(at(3), &pods);
         assert_eq!(gaps.synced(at(9), &pods), None);
         assert_eq!((gaps.count(), gaps.list()), (0, Vec::new()));
-        assert!(!gaps.covers(Resource::Pods, None, at(0), at(100)));
+        assert!(!gaps.covers(Resource::Pods, None, "shop", at(0), at(100)));
     }
 
     #[test]
@@ -310,19 +315,19 @@ mod tests {
         let mut gaps = Gaps::default();
         let pods = stream(Resource::Pods, None);
         gaps.synced(at(10), &pods);
-        gaps.activity(at(20), &pods);
+        gaps.activity(at(20), pods.clone(), Some("shop"));
         gaps.relist(at(30), &pods);
-        gaps.activity(at(31), &pods);
+        gaps.activity(at(31), pods.clone(), Some("shop"));
         gaps.relist(at(35), &pods);
         assert_eq!(gaps.open(at(36)), [relisted(Resource::Pods, 20, 36)]);
-        assert!(gaps.covers(Resource::Pods, None, at(33), at(34)));
+        assert!(gaps.covers(Resource::Pods, None, "shop", at(33), at(34)));
         let gap = relisted(Resource::Pods, 20, 40);
         assert_eq!(gaps.synced(at(40), &pods), Some(gap.clone()));
         assert_eq!((gaps.list(), gaps.open(at(41))), (vec![gap], Vec::new()));
         assert_eq!((gaps.count(), gaps.seconds()), (1, 20));
-        assert!(gaps.covers(Resource::Pods, None, at(0), at(20)));
-        assert!(!gaps.covers(Resource::Pods, None, at(41), at(99)));
-        assert!(!gaps.covers(Resource::Nodes, None, at(0), at(99)));
+        assert!(gaps.covers(Resource::Pods, None, "shop", at(0), at(20)));
+        assert!(!gaps.covers(Resource::Pods, None, "shop", at(41), at(99)));
+        assert!(!gaps.covers(Resource::Nodes, None, "shop", at(0), at(99)));
     }
 
     #[test]
@@ -333,7 +338,7 @@ mod tests {
         }
         gaps.relist(at(20), &events("Killing"));
         gaps.synced(at(30), &events("Killing"));
-        let covers = |reason| gaps.covers(Resource::Events, reason, at(15), at(16));
+        let covers = |reason| gaps.covers(Resource::Events, reason, "shop", at(15), at(16));
         assert!(covers(Some(EventReason::Killing)) && covers(None));
         assert!(!covers(Some(EventReason::FailedPreStopHook)));
     }
@@ -355,11 +360,11 @@ mod tests {
     fn a_list_of_the_whole_resource_completes_its_narrower_streams() {
         let mut gaps = Gaps::default();
         gaps.synced(at(1), &stream(Resource::Pods, None));
-        gaps.activity(at(2), &events("Killing"));
+        gaps.activity(at(2), events("Killing"), Some("shop"));
         assert!(!gaps.is_synced());
         gaps.synced(at(3), &stream(Resource::Events, None));
         assert!(gaps.is_synced());
-        gaps.activity(at(4), &events("Evicted"));
+        gaps.activity(at(4), events("Evicted"), Some("shop"));
         assert!(gaps.is_synced());
     }
 
@@ -385,8 +390,8 @@ mod tests {
         }
         assert_eq!((gaps.list().len(), gaps.count()), (GAPS_MAX, 1_005));
         assert_eq!(gaps.seconds(), 1_005);
-        assert!(gaps.covers(Resource::Pods, None, at(5), at(6)));
-        assert!(!gaps.covers(Resource::Pods, None, at(55), at(56)));
+        assert!(gaps.covers(Resource::Pods, None, "shop", at(5), at(6)));
+        assert!(!gaps.covers(Resource::Pods, None, "shop", at(55), at(56)));
     }
 
     #[test]

@@ -15,8 +15,9 @@ pub use by_name::ByName;
 pub use table::{WorkloadId, WorkloadTable, WorkloadView};
 
 use super::index::{PackedName, Symbol, SymbolTable, UidIndex};
+use super::lists::Lists;
 use super::record::WorkloadRef;
-use super::seen::{ControllerRef, OwnerSeen, Resource, Uid};
+use super::seen::{ControllerRef, OwnerSeen, Resource, Stream, Uid};
 use super::slab::Slab;
 
 /// The ReplicaSets and Jobs that live, and every workload that something refers to.
@@ -25,7 +26,7 @@ pub struct Owners {
     rows: Slab<Row>,
     slots: UidIndex,
     names: BTreeSet<(Symbol, Symbol, u32)>,
-    epochs: [u32; 2],
+    lists: [Lists; 2],
     workloads: WorkloadTable,
 }
 
@@ -48,7 +49,7 @@ impl Owners {
             rows: Slab::new(),
             slots: UidIndex::new(seed),
             names: BTreeSet::new(),
-            epochs: [0; 2],
+            lists: Default::default(),
             workloads: WorkloadTable::new(seed),
         }
     }
@@ -92,7 +93,7 @@ impl Owners {
             namespace: symbols.intern(&owner.namespace),
             controller,
             kind,
-            epoch: self.epochs[kind as usize],
+            epoch: self.lists[kind as usize].epoch(),
         };
         let (namespace, base) = (row.namespace, row.name.base());
         let slot = self.rows.insert(row);
@@ -105,24 +106,26 @@ impl Owners {
         self.forget(owner.uid);
     }
 
-    /// Begins a list of `resource`: owners not seen from now on are gone. It may begin again before its end.
-    pub fn begin_epoch(&mut self, resource: Resource) {
-        if let Some(kind) = Kind::of(resource) {
-            let epoch = &mut self.epochs[kind as usize];
-            *epoch = epoch.wrapping_add(1);
+    /// A list of ReplicaSets or Jobs begins; other resources are ignored.
+    pub fn list_begins(&mut self, stream: &Stream) {
+        if let Some(kind) = Kind::of(stream.resource) {
+            self.lists[kind as usize].begin(stream);
         }
     }
 
-    /// Forgets the owners not seen since [`Self::begin_epoch`], and tells them as they were, sorted by uid.
-    pub fn sweep(&mut self, resource: Resource) -> Vec<OwnerSeen> {
-        let Some(kind) = Kind::of(resource) else {
+    /// The list is complete: forgets the owners that it misses, and tells them as they were, sorted by uid.
+    pub fn listed(&mut self, stream: &Stream) -> Vec<OwnerSeen> {
+        let Some(kind) = Kind::of(stream.resource) else {
             return Vec::new();
         };
-        let epoch = self.epochs[kind as usize];
+        let list = self.lists[kind as usize].complete(stream);
+        let symbols = self.workloads.symbols();
+        let is_missing =
+            |row: &Row| row.kind == kind && list.misses(symbols.resolve(row.namespace), row.epoch);
         let mut vanished: Vec<OwnerSeen> = self
             .rows
             .iter()
-            .filter(|(_, row)| row.kind == kind && row.epoch != epoch)
+            .filter(|(_, row)| is_missing(row))
             .map(|(_, row)| row.as_seen(&self.workloads))
             .collect();
         vanished.sort_unstable_by_key(|owner| owner.uid);

@@ -1,8 +1,9 @@
 //! Every pod, one row each.
 
 use super::index::{Name, PackedName, Symbol, SymbolTable, UidIndex};
+use super::lists::Lists;
 use super::owners::WorkloadId;
-use super::seen::{Phase, PodSeen, Uid};
+use super::seen::{Phase, PodSeen, Stream, Uid};
 use super::slab::Slab;
 use super::words::Hook;
 
@@ -12,7 +13,7 @@ pub struct Roster {
     symbols: SymbolTable,
     rows: Slab<Row>,
     slots: UidIndex,
-    epoch: u32,
+    lists: Lists,
 }
 
 /// Whether a pod was in the roster before.
@@ -76,7 +77,7 @@ impl Roster {
             symbols: SymbolTable::new(seed),
             rows: Slab::new(),
             slots: UidIndex::new(seed),
-            epoch: 0,
+            lists: Lists::default(),
         }
     }
 
@@ -90,7 +91,7 @@ impl Roster {
         self.len() == 0
     }
 
-    /// Writes the pod's row and marks it as seen in this epoch.
+    /// Writes the pod's row and marks it as seen now.
     pub fn upsert(&mut self, pod: &PodSeen, workload: WorkloadId, hooks: Hooks) -> Upserted {
         let slot = self.slots.get(pod.uid, uid_of(&self.rows));
         let Some(row) = slot.and_then(|slot| self.rows.get_mut(slot)) else {
@@ -100,7 +101,7 @@ impl Roster {
         row.rename(&mut self.symbols, pod);
         row.state = State::of(pod, hooks);
         row.workload = workload;
-        row.epoch = self.epoch;
+        row.epoch = self.lists.epoch();
         Upserted::Known
     }
 
@@ -123,22 +124,29 @@ impl Roster {
         Some(row.workload)
     }
 
-    /// Begins a list: pods that are not seen from now on are gone. It may begin again before its end.
-    pub fn begin_epoch(&mut self) {
-        self.epoch = self.epoch.wrapping_add(1);
+    /// A list of pods begins.
+    pub fn list_begins(&mut self, stream: &Stream) {
+        self.lists.begin(stream);
     }
 
-    /// The pods not seen since the last [`Self::begin_epoch`], sorted; their rows stay for the caller to read and remove.
-    #[must_use]
-    pub fn sweep(&self) -> Vec<Uid> {
+    /// The list is complete. Tells the pods that it misses, sorted; their rows stay for the caller to read and
+    /// remove.
+    pub fn listed(&mut self, stream: &Stream) -> Vec<Uid> {
+        let list = self.lists.complete(stream);
         let mut vanished: Vec<Uid> = self
             .rows
             .iter()
-            .filter(|(_, row)| row.epoch != self.epoch)
+            .filter(|(_, row)| list.misses(self.symbols.resolve(row.namespace), row.epoch))
             .map(|(_, row)| row.uid)
             .collect();
         vanished.sort_unstable();
         vanished
+    }
+
+    /// Whether all pods of the namespace were listed once, so that one not seen before is new.
+    #[must_use]
+    pub fn covers(&self, namespace: &str) -> bool {
+        self.lists.cover(namespace)
     }
 
     fn insert(&mut self, pod: &PodSeen, workload: WorkloadId, hooks: Hooks) {
@@ -150,7 +158,7 @@ impl Roster {
             node: pod.node.as_deref().map(|node| symbols.intern(node)),
             state: State::of(pod, hooks),
             workload,
-            epoch: self.epoch,
+            epoch: self.lists.epoch(),
         };
         let slot = self.rows.insert(row);
         self.slots.insert(pod.uid, slot, uid_of(&self.rows));
@@ -249,7 +257,7 @@ mod tests {
     use super::super::owners::WorkloadTable;
     use super::super::record::WorkloadRef;
     use super::super::seen::{
-        ContainerSeen, ControllerRef, Deletion, HookSpec, RestartPolicy, StatusReason,
+        ContainerSeen, ControllerRef, Deletion, HookSpec, Resource, RestartPolicy, StatusReason,
     };
     use super::super::words::{ContainerType, Handler};
     use super::*;
@@ -258,8 +266,8 @@ mod tests {
     enum Step {
         Upsert(Box<PodSeen>, Hooks),
         Remove(Uid),
-        BeginEpoch,
-        Sweep,
+        ListBegins,
+        Listed,
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -269,8 +277,8 @@ mod tests {
                 Step::Upsert(Box::new(pod), hooks)
             }),
             3 => (0_u128..12).prop_map(|uid| Step::Remove(Uid(uid))),
-            1 => Just(Step::BeginEpoch),
-            1 => Just(Step::Sweep),
+            1 => Just(Step::ListBegins),
+            1 => Just(Step::Listed),
         ]
     }
 
@@ -383,7 +391,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_roster_is_a_map_by_uid_and_sweeps_exactly_the_vanished(
+        fn the_roster_is_a_map_by_uid_and_a_list_misses_exactly_the_vanished(
             seed: u64,
             steps in prop::collection::vec(step(), 0..120),
         ) {
@@ -400,17 +408,17 @@ mod tests {
                     Step::Remove(uid) => {
                         prop_assert_eq!(roster.remove(uid).is_some(), model.remove(&uid).is_some());
                     }
-                    Step::BeginEpoch => {
+                    Step::ListBegins => {
                         epoch += 1;
-                        roster.begin_epoch();
+                        roster.list_begins(&Stream::whole(Resource::Pods));
                     }
-                    Step::Sweep => {
+                    Step::Listed => {
                         let vanished: Vec<Uid> = model
                             .values()
                             .filter(|(_, _, seen)| *seen != epoch)
                             .map(|(pod, ..)| pod.uid)
                             .collect();
-                        prop_assert_eq!(roster.sweep(), vanished.clone());
+                        prop_assert_eq!(roster.listed(&Stream::whole(Resource::Pods)), vanished.clone());
                         for uid in vanished {
                             prop_assert!(roster.remove(uid).is_some() && model.remove(&uid).is_some());
                         }

@@ -151,10 +151,7 @@ fn own_namespace(cluster: &Cluster) -> Option<String> {
 }
 
 /// What of the election is seen like a list of anything else.
-const LEASES: Stream = Stream {
-    resource: Resource::Leases,
-    selector: None,
-};
+const LEASES: Stream = Stream::whole(Resource::Leases);
 
 /// The Lease as it was when this replica came: who led before, or leads now, renewed it last then.
 struct Lease {

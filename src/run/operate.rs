@@ -221,8 +221,8 @@ impl Conclusions {
             return;
         }
         match (&seen.observation, seen.change) {
-            (_, Change::Relist) => self.reports.relist(),
-            (_, Change::Synced) => self.reports.synced(),
+            (_, Change::Relist) => self.reports.relist(&seen.stream),
+            (_, Change::Synced) => self.reports.synced(&seen.stream),
             (Observation::ReportGone { namespace, name }, _) => self.reports.gone(namespace, name),
             (_, Change::Added | Change::Modified) => {
                 let raw = seen.raw.as_ref();

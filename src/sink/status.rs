@@ -185,8 +185,8 @@ impl StatusWriter {
             }
             breathe(number).await;
         }
-        if let Some(epoch) = news.synced_epoch {
-            self.plan.sweep(epoch, now);
+        for list in &news.complete {
+            self.plan.listed(list, now);
             self.reports_synced = true;
         }
     }

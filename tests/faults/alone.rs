@@ -68,6 +68,15 @@ fn watches_expire_in_the_middle() {
 }
 
 #[test]
+fn watches_of_several_namespaces_expire_in_the_middle() {
+    let mut world = World::with_operator_of(Some("shop,default"));
+    world.live(lives());
+    world.run(30);
+    world.disturb("a", |faults| faults.expired_watches = true);
+    rest_after(&mut world);
+}
+
+#[test]
 fn lists_expire_in_the_middle() {
     let mut world = World::with_operator();
     world.live(lives());

@@ -159,10 +159,11 @@ proptest! {
     #[test]
     fn one_writes_at_a_time_and_in_the_end_the_tallies_are_true(
         replicas in 1..=3_usize,
+        namespaces in proptest::option::of(Just("shop,default")),
         lives in lives(),
         schedule in prop::collection::vec((1..40_u64, happening()), 3..12),
     ) {
-        let mut world = World::new();
+        let mut world = World::of(namespaces);
         for name in &NAMES[..replicas] {
             world.start(name);
         }

@@ -35,15 +35,17 @@ pub(crate) struct Replica {
     is_stopped: bool,
 }
 
-fn config() -> OperateConfig {
-    let Command::Run(arguments) = Arguments::parse_from([
+fn config(namespaces: Option<&str>) -> OperateConfig {
+    let namespaces = namespaces.map(|namespaces| format!("--watch-namespaces={namespaces}"));
+    let arguments = [
         "hookaudit",
         "run",
         "--leader-election-namespace",
         LEASE_NAMESPACE,
-    ])
-    .command
-    else {
+    ]
+    .into_iter()
+    .chain(namespaces.as_deref());
+    let Command::Run(arguments) = Arguments::parse_from(arguments).command else {
         panic!("`run` is no command");
     };
     OperateConfig::new(arguments).unwrap()
@@ -53,6 +55,7 @@ impl Replica {
     pub(crate) fn start(
         identity: &str,
         server: &ApiServer,
+        namespaces: Option<&str>,
         now: Timestamp,
         began: Duration,
     ) -> Self {
@@ -78,7 +81,9 @@ impl Replica {
                 clock,
                 cancel: CancellationToken::new(),
             };
-            let operator = Operator::new(&config(), surroundings).await.unwrap();
+            let operator = Operator::new(&config(namespaces), surroundings)
+                .await
+                .unwrap();
             let latest = operator.admin().snapshots;
             tokio::spawn(async move { operator.run().await.unwrap() });
             (started_at, latest)

@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub(crate) server: ApiServer,
     pub(crate) elapsed: Duration,
     pub(crate) replicas: BTreeMap<String, Replica>,
+    /// What operators watch; `None` for everything.
+    namespaces: Option<&'static str>,
     start: Timestamp,
     waiting: VecDeque<Action>,
     lives: Vec<Life>,
@@ -38,6 +40,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::of(None)
+    }
+
+    /// One where operators watch these namespaces alone, if any.
+    pub(crate) fn of(namespaces: Option<&'static str>) -> Self {
         let server = ApiServer::default();
         for namespace in ["default", "shop", LEASE_NAMESPACE] {
             let object = json!({"status": {"phase": "Active"}});
@@ -56,6 +63,7 @@ impl World {
             server,
             elapsed: Duration::ZERO,
             replicas: BTreeMap::new(),
+            namespaces,
             start: "2026-11-22T12:00:00Z".parse().unwrap(),
             waiting: VecDeque::new(),
             lives: Vec::new(),
@@ -65,7 +73,12 @@ impl World {
 
     /// One with a synced operator `a`.
     pub(crate) fn with_operator() -> Self {
-        let mut world = Self::new();
+        Self::with_operator_of(None)
+    }
+
+    /// The same, where operators watch these namespaces alone, if any.
+    pub(crate) fn with_operator_of(namespaces: Option<&'static str>) -> Self {
+        let mut world = Self::of(namespaces);
         world.start("a");
         world.run(10);
         assert!(world.snapshot("a").synced, "not synced within 10 s");
@@ -82,7 +95,7 @@ impl World {
         let identity = format!("{name}-{}", self.started);
         self.server.disturb_one(&identity, change);
         let now = self.start + SignedDuration::try_from(self.elapsed).unwrap();
-        let replica = Replica::start(&identity, &self.server, now, self.elapsed);
+        let replica = Replica::start(&identity, &self.server, self.namespaces, now, self.elapsed);
         self.replicas.insert(name.to_owned(), replica);
     }
 

@@ -57,7 +57,7 @@ impl Bench {
         let (snapshots, latest) = watch::channel(Arc::new(Snapshot::default()));
         let (api, reports) = (Api::default(), Reports::default());
         let (counters, cancel) = (Arc::<StatusCounters>::default(), CancellationToken::new());
-        reports.synced();
+        reports.synced(&Stream::whole(Resource::HookAudits));
         let settings = StatusSettings::default();
         let counted = Arc::clone(&counters);
         let seen = reports.clone();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookaudit::api::{HookAudit, HookAuditStatus, crd_yaml};
-use hookaudit::audit::seen::Uid;
+use hookaudit::audit::seen::{Resource, Stream, Uid};
 use hookaudit::audit::snapshot::{Snapshot, Workload};
 use hookaudit::audit::words::Outcome;
 use hookaudit::leader::Mandate;
@@ -200,7 +200,7 @@ impl Writer {
         let (snapshots, receiver) = watch::channel(Arc::default());
         let (reports, counters) = (Reports::default(), Arc::<StatusCounters>::default());
         seen.iter().for_each(|audit| reports.seen(audit));
-        reports.synced();
+        reports.synced(&Stream::whole(Resource::HookAudits));
         let settings = StatusSettings {
             debounce: Duration::ZERO,
             coalesce: Duration::from_millis(100),

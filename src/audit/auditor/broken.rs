@@ -45,10 +45,7 @@ impl Broken {
     /// Whether Events of this namespace may still come with a list.
     pub(super) fn is_awaited(&self, namespace: &str) -> bool {
         let mut awaited = self.streams.iter().filter(|(_, since)| since.is_awaited);
-        awaited.any(|(stream, _)| {
-            let told = stream.selected("metadata.namespace");
-            told.is_none_or(|told| told == namespace)
-        })
+        awaited.any(|(stream, _)| stream.namespace().is_none_or(|told| told == namespace))
     }
 }
 

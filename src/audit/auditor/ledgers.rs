@@ -347,8 +347,8 @@ impl Auditor {
     }
 
     /// A gap is told by every workload that had a pod starting or stopping in it; where Events expired in it,
-    /// by all.
-    pub(super) fn gap_closed(&mut self, gap: &Gap) {
+    /// by all. If it is of one namespace, it is told there alone.
+    pub(super) fn gap_closed(&mut self, gap: &Gap, namespace: Option<&str>) {
         let now = self.now;
         let touched: BTreeSet<WorkloadId> = if gap.resource == Resource::Events {
             self.ledgers.kept.keys().copied().collect()
@@ -357,7 +357,10 @@ impl Auditor {
             open.filter_map(|open| open.workload).collect()
         };
         for workload in touched {
-            if let Some(kept) = self.ledgers.kept.get_mut(&workload) {
+            let kept = self.ledgers.kept.get_mut(&workload);
+            let concerns =
+                |kept: &Kept| namespace.is_none_or(|namespace| *kept.key.0 == *namespace);
+            if let Some(kept) = kept.filter(|kept| concerns(kept)) {
                 kept.add_gap(now, gap.clone());
                 if matches!(gap.resource, Resource::Pods | Resource::Events) {
                     kept.ledger.gaps_matter();

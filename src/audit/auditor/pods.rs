@@ -6,7 +6,7 @@ use crate::audit::case::instance::Seen;
 use crate::audit::case::{Case, ContainerCase, Shown};
 use crate::audit::owners::WorkloadId;
 use crate::audit::roster::{Hooks, Upserted};
-use crate::audit::seen::{Phase, PodSeen, Resource, Uid};
+use crate::audit::seen::{Phase, PodSeen, Resource, Stream, Uid};
 
 /// By then the watch of pods has told of one that is newer than their list.
 pub(super) const NEW_POD_SECONDS: i64 = 10;
@@ -64,14 +64,18 @@ impl Auditor {
             || pod.deletion.is_some()
             || self.early.is_awaited(&pod.namespace, pod.uid);
         if matters {
-            self.observe_case(pod, self.seen(), known.map(|(_, phase)| phase));
+            self.observe_case(
+                pod,
+                self.seen(&pod.namespace),
+                known.map(|(_, phase)| phase),
+            );
         }
     }
 
     pub(super) fn pod_gone(&mut self, pod: &PodSeen) {
         self.pod(pod);
         if self.roster.get(pod.uid).is_some() && !self.cases.contains_key(&pod.uid) {
-            self.observe_case(pod, self.seen(), None);
+            self.observe_case(pod, self.seen(&pod.namespace), None);
         }
         if let Some(open) = self.cases.get_mut(&pod.uid) {
             open.case.absorb_gone(self.now, pod);
@@ -84,8 +88,8 @@ impl Auditor {
     }
 
     /// Pods that were there before a relist and are not any more: their end was not seen.
-    pub(super) fn sweep_pods(&mut self) {
-        for uid in self.roster.sweep() {
+    pub(super) fn pods_listed(&mut self, stream: &Stream) {
+        for uid in self.roster.listed(stream) {
             let row = self.roster.get(uid);
             if let Some(namespace) = row.map(|row| Box::<str>::from(row.namespace)) {
                 // Its own stream will not tell what its Events are about.
@@ -109,8 +113,8 @@ impl Auditor {
         }
     }
 
-    const fn seen(&self) -> Seen {
-        if self.pods_listed {
+    fn seen(&self, namespace: &str) -> Seen {
+        if self.roster.covers(namespace) {
             Seen::Live
         } else {
             Seen::Listed

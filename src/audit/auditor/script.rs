@@ -319,13 +319,7 @@ impl Script {
 
     pub(super) fn play_until(&self, end: f64) -> Played {
         let mut auditor = Auditor::new(Settings::default());
-        auditor.handle(
-            at(-1.0),
-            Observation::Synced(Stream {
-                resource: Resource::Pods,
-                selector: None,
-            }),
-        );
+        auditor.handle(at(-1.0), Observation::Synced(Stream::whole(Resource::Pods)));
         let mut reports = Vec::new();
         let mut incidents = Vec::new();
         for (seconds, observation) in &self.lines {

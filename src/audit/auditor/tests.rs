@@ -2,6 +2,7 @@ mod broken;
 mod folded;
 mod forged;
 mod late;
+mod namespaces;
 mod order;
 
 use super::script::{Script, end, exec, oom, sleep};

@@ -213,9 +213,9 @@ proptest! {
             model.insert(owner.uid, owner.clone());
         }
         before.iter().for_each(|owner| owners.seen(owner));
-        owners.begin_epoch(Resource::Jobs);
+        owners.list_begins(&Stream::whole(Resource::Jobs));
         aborted.iter().for_each(|owner| owners.seen(owner));
-        owners.begin_epoch(Resource::Jobs);
+        owners.list_begins(&Stream::whole(Resource::Jobs));
         for owner in &listed {
             owners.seen(owner);
             model.insert(owner.uid, owner.clone());
@@ -226,14 +226,14 @@ proptest! {
             .filter(|owner| owner.resource == Resource::Jobs && !is_listed(owner.uid))
             .cloned()
             .collect();
-        prop_assert_eq!(&owners.sweep(Resource::Jobs), &vanished);
-        prop_assert_eq!(owners.sweep(Resource::Jobs), Vec::new());
+        prop_assert_eq!(&owners.listed(&Stream::whole(Resource::Jobs)), &vanished);
+        prop_assert_eq!(owners.listed(&Stream::whole(Resource::Jobs)), Vec::new());
         model.retain(|_, owner| !vanished.contains(owner));
         prop_assert_eq!(owners.len(), model.len());
-        owners.begin_epoch(Resource::Jobs);
-        owners.begin_epoch(Resource::ReplicaSets);
-        let mut left = owners.sweep(Resource::Jobs);
-        left.extend(owners.sweep(Resource::ReplicaSets));
+        owners.list_begins(&Stream::whole(Resource::Jobs));
+        owners.list_begins(&Stream::whole(Resource::ReplicaSets));
+        let mut left = owners.listed(&Stream::whole(Resource::Jobs));
+        left.extend(owners.listed(&Stream::whole(Resource::ReplicaSets)));
         left.sort_unstable_by_key(|owner| owner.uid);
         prop_assert_eq!(left, model.into_values().collect::<Vec<_>>());
         prop_assert!(owners.workloads.is_empty() && owners.workloads.symbols().is_empty());

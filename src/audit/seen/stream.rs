@@ -63,12 +63,41 @@ impl Stream {
     /// The field by which the Events of one pod are selected.
     pub const OF_ONE_POD: &'static str = "involvedObject.uid=";
 
+    /// That of all objects of the resource.
+    #[must_use]
+    pub const fn whole(resource: Resource) -> Self {
+        Self {
+            resource,
+            selector: None,
+        }
+    }
+
+    /// The same in one namespace alone.
+    #[must_use]
+    pub fn within(self, namespace: &str) -> Self {
+        let other = self.selector.map(|selector| format!(",{selector}"));
+        let selector = format!(
+            "metadata.namespace={namespace}{}",
+            other.unwrap_or_default()
+        );
+        Self {
+            selector: Some(selector.into()),
+            ..self
+        }
+    }
+
     /// What this field is narrowed to, for example `reason`.
     #[must_use]
     pub fn selected(&self, field: &str) -> Option<&str> {
         let terms = self.selector.as_deref()?.split(',');
         let mut pairs = terms.filter_map(|term| term.split_once('='));
         pairs.find_map(|(name, value)| (name == field).then(|| value.trim_start_matches('=')))
+    }
+
+    /// The one namespace whose objects it tells of; `None` for all, and for resources without any.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        self.selected("metadata.namespace")
     }
 
     /// No watch, but a look-up of one pod's Events.

@@ -263,8 +263,5 @@ fn owner(controller: &ControllerRef) -> Option<(Resource, &str)> {
 }
 
 const fn synced(resource: Resource) -> Observation {
-    Observation::Synced(Stream {
-        resource,
-        selector: None,
-    })
+    Observation::Synced(Stream::whole(resource))
 }

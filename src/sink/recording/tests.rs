@@ -32,10 +32,7 @@ fn seen_of_sample() -> Vec<(Timestamp, Seen)> {
         .map(|line| {
             let line: SampleLine = serde_json::from_str(&line.unwrap()).unwrap();
             let resource = Resource::parse(&line.resource).unwrap_or(Resource::Pods);
-            let stream = Arc::new(Stream {
-                resource,
-                selector: None,
-            });
+            let stream = Arc::new(Stream::whole(resource));
             let change = Change::parse(&line.change).unwrap();
             // The writer reads no observation.
             let observation = Observation::Tick;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::api::{HookAudit, HookAuditStatus, TargetRef, key_of};
+use crate::audit::lists::List;
 use crate::audit::record::WorkloadRef;
 use crate::audit::seen::Uid;
 use crate::audit::snapshot::Workload;
@@ -35,12 +36,12 @@ pub(super) struct Seen {
     /// `None` without a status.
     pub(super) digest: Option<StatusDigest>,
     pub(super) lost: Lost,
-    /// The list or watch that told of it.
-    pub(super) epoch: u64,
+    /// How many lists had begun when it was seen.
+    pub(super) epoch: u32,
 }
 
 impl Seen {
-    pub(super) fn of(audit: &HookAudit, epoch: u64) -> Self {
+    pub(super) fn of(audit: &HookAudit, epoch: u32) -> Self {
         Self {
             resource_version: audit
                 .metadata
@@ -171,13 +172,13 @@ impl Plan {
         self.consider(&key, now);
     }
 
-    /// A list is complete: what it did not tell of is gone.
-    pub(super) fn sweep(&mut self, epoch: u64, now: Instant) {
-        let old = |row: &Row| row.seen.as_ref().is_some_and(|seen| seen.epoch < epoch);
+    /// A list is complete: what it misses is gone.
+    pub(super) fn listed(&mut self, list: &List, now: Instant) {
+        let is_missing = |key: &Key, seen: &Seen| list.misses(&key.namespace, seen.epoch);
         let gone: Vec<_> = self
             .rows
             .iter()
-            .filter(|(_, row)| old(row))
+            .filter(|(key, row)| row.seen.as_ref().is_some_and(|seen| is_missing(key, seen)))
             .map(|(key, _)| Arc::clone(key))
             .collect();
         for key in gone {

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::api::HookAudit;
+use crate::audit::lists::{List, Lists};
+use crate::audit::seen::Stream;
 
 use super::plan::{Key, Seen};
 
@@ -23,8 +25,9 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Inbox {
-    epoch: u64,
-    synced_epoch: Option<u64>,
+    lists: Lists,
+    /// Those completed since the last time.
+    complete: Vec<List>,
     /// `None` for an object that is gone.
     objects: BTreeMap<Key, Option<Seen>>,
 }
@@ -33,8 +36,8 @@ struct Inbox {
 #[derive(Debug)]
 pub(super) struct News {
     pub(super) objects: BTreeMap<Key, Option<Seen>>,
-    /// A list was completed: objects of older epochs are gone.
-    pub(super) synced_epoch: Option<u64>,
+    /// What these lists miss is gone.
+    pub(super) complete: Vec<List>,
 }
 
 impl Reports {
@@ -53,7 +56,7 @@ impl Reports {
             name: name.into(),
         };
         let mut inbox = self.inbox();
-        let seen = Seen::of(audit, inbox.epoch);
+        let seen = Seen::of(audit, inbox.lists.epoch());
         inbox.objects.insert(key, Some(seen));
         drop(inbox);
         self.shared.news.notify_one();
@@ -69,21 +72,22 @@ impl Reports {
         self.shared.news.notify_one();
     }
 
-    /// What is seen from now on, up to [`Self::synced`], is everything there is.
-    pub fn relist(&self) {
-        self.inbox().epoch += 1;
+    /// What is seen from now on, up to [`Self::synced`], is everything that the stream tells of.
+    pub fn relist(&self, stream: &Stream) {
+        self.inbox().lists.begin(stream);
     }
 
     /// The list is complete. Nothing is written before the first one is.
-    pub fn synced(&self) {
+    pub fn synced(&self, stream: &Stream) {
         let mut inbox = self.inbox();
-        inbox.synced_epoch = Some(inbox.epoch);
+        let list = inbox.lists.complete(stream);
+        inbox.complete.push(list);
         drop(inbox);
         self.shared.news.notify_one();
     }
 
-    pub(super) fn epoch(&self) -> u64 {
-        self.inbox().epoch
+    pub(super) fn epoch(&self) -> u32 {
+        self.inbox().lists.epoch()
     }
 
     pub(super) async fn changed(&self) {
@@ -94,7 +98,7 @@ impl Reports {
         let mut inbox = self.inbox();
         News {
             objects: std::mem::take(&mut inbox.objects),
-            synced_epoch: inbox.synced_epoch.take(),
+            complete: std::mem::take(&mut inbox.complete),
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::fixture::{healthy, plain_hook, plain_workload, target};
 use crate::api::{HookAudit, HookAuditSpec, HookAuditStatus, TargetRef};
-use crate::audit::seen::Uid;
+use crate::audit::seen::{Resource, Stream, Uid};
 use crate::audit::words::{ConditionStatus, Hook, Outcome};
 use hookaudit_testkit::api_server::Refusal;
 
@@ -40,6 +40,8 @@ fn unhealthy() -> Workload {
     workload
 }
 
+const AUDITS: Stream = Stream::whole(Resource::HookAudits);
+
 fn audit(workload: &Workload) -> HookAudit {
     let spec = HookAuditSpec {
         target_ref: TargetRef::of(&workload.target),
@@ -55,7 +57,7 @@ fn audit(workload: &Workload) -> HookAudit {
 #[tokio::test(start_paused = true)]
 async fn an_object_is_made_and_told_once_and_then_there_is_silence() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.publish([with_runs(1)]);
     bench.pass(60).await;
     let writes = bench.api.writes();
@@ -95,7 +97,7 @@ async fn an_object_is_made_and_told_once_and_then_there_is_silence() {
 #[tokio::test(start_paused = true)]
 async fn a_restarted_writer_rewrites_nothing_equal() {
     let mut first = Bench::start(StatusSettings::default());
-    first.reports.synced();
+    first.reports.synced(&AUDITS);
     first.publish([unhealthy()]);
     first.pass(60).await;
     let api = first.api.clone();
@@ -103,11 +105,11 @@ async fn a_restarted_writer_rewrites_nothing_equal() {
 
     let mut second = Bench::start_against(api.clone(), StatusSettings::default());
     let written = api.writes().len();
-    second.reports.relist();
+    second.reports.relist(&AUDITS);
     second
         .reports
         .seen(&serde_json::from_value(api.object(PATH).unwrap()).unwrap());
-    second.reports.synced();
+    second.reports.synced(&AUDITS);
     let mut later = unhealthy();
     later.conditions[0].last_transition_at = jiff::Timestamp::from_second(1_900_000_000).unwrap();
     second.publish([later]);
@@ -122,7 +124,7 @@ async fn nothing_is_written_before_both_lists_are_complete() {
     bench.publish([unhealthy()]);
     bench.pass(600).await;
     assert_eq!(bench.writes(), 0);
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench
         .snapshots
         .send_modify(|snapshot| Arc::make_mut(snapshot).synced = false);
@@ -139,7 +141,7 @@ async fn nothing_is_written_before_both_lists_are_complete() {
 #[tokio::test(start_paused = true)]
 async fn counters_wait_and_conditions_do_not() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.publish([with_runs(0)]);
     bench.pass(100).await;
     for runs in 1..=20 {
@@ -169,7 +171,7 @@ async fn the_worst_news_goes_first_within_the_budget() {
         ..StatusSettings::default()
     };
     let mut bench = Bench::start(settings);
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     let named = |number: usize, workload: Workload| Workload {
         target: target("apps/v1", "Deployment", &format!("app-{number}")),
         ..workload
@@ -197,7 +199,7 @@ async fn the_worst_news_goes_first_within_the_budget() {
 #[tokio::test(start_paused = true)]
 async fn a_conflict_is_looked_at_again_and_never_forced() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.publish([with_runs(1)]);
     bench.pass(60).await;
     bench.api.refuse([Refusal::Overtaken]);
@@ -227,7 +229,7 @@ async fn a_conflict_is_looked_at_again_and_never_forced() {
 #[tokio::test(start_paused = true)]
 async fn a_throttled_writer_waits_as_long_as_it_was_told() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench
         .api
         .refuse([Refusal::Code(StatusCode::TOO_MANY_REQUESTS, Some(120))]);
@@ -243,7 +245,7 @@ async fn a_throttled_writer_waits_as_long_as_it_was_told() {
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_hangs_or_fails_is_asked_again_ever_more_slowly() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.api.refuse([Refusal::Hang]);
     bench
         .api
@@ -261,7 +263,7 @@ async fn an_api_server_that_hangs_or_fails_is_asked_again_ever_more_slowly() {
 #[tokio::test(start_paused = true)]
 async fn a_forbidden_object_does_not_hold_up_the_others() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench
         .api
         .refuse([Refusal::Code(StatusCode::FORBIDDEN, None)]);
@@ -290,7 +292,7 @@ async fn a_forbidden_object_does_not_hold_up_the_others() {
 #[tokio::test(start_paused = true)]
 async fn an_object_deleted_by_a_user_is_made_again_with_its_tallies() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.publish([with_runs(5)]);
     bench.pass(60).await;
     bench.api.remove(PATH);
@@ -306,7 +308,7 @@ async fn an_object_deleted_by_a_user_is_made_again_with_its_tallies() {
 #[tokio::test(start_paused = true)]
 async fn an_object_is_never_made_again_for_an_owner_that_is_gone() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.publish([with_runs(5)]);
     bench.pass(60).await;
     bench.publish([Workload {
@@ -333,7 +335,7 @@ async fn an_object_made_by_a_user_is_adopted_without_touching_its_spec() {
         ..Default::default()
     });
     bench.api.put(PATH, json!(theirs));
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.publish([with_runs(1)]);
     bench.pass(60).await;
     let writes = bench.api.writes();
@@ -358,7 +360,7 @@ async fn an_object_of_that_name_for_another_target_is_left_alone() {
         ..workload()
     };
     bench.api.put(PATH, json!(audit(&other)));
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.publish([unhealthy()]);
     bench.pass(3_600).await;
     assert_eq!(bench.writes(), 0);
@@ -377,7 +379,7 @@ async fn the_scope_decides_what_gets_an_object() {
             scope,
             ..StatusSettings::default()
         });
-        bench.reports.synced();
+        bench.reports.synced(&AUDITS);
         let without_hook = Workload {
             target: target("apps/v1", "Deployment", "other"),
             ..plain_workload()
@@ -403,13 +405,13 @@ async fn the_scope_decides_what_gets_an_object() {
 #[tokio::test(start_paused = true)]
 async fn a_relist_tells_of_objects_that_went_unseen() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.relist();
-    bench.reports.synced();
+    bench.reports.relist(&AUDITS);
+    bench.reports.synced(&AUDITS);
     bench.publish([with_runs(5)]);
     bench.pass(60).await;
     bench.api.remove(PATH);
-    bench.reports.relist();
-    bench.reports.synced();
+    bench.reports.relist(&AUDITS);
+    bench.reports.synced(&AUDITS);
     bench.pass(60).await;
     assert!(bench.api.object(PATH).is_some());
     let made = bench
@@ -424,7 +426,7 @@ async fn a_relist_tells_of_objects_that_went_unseen() {
 #[tokio::test(start_paused = true)]
 async fn a_changed_spec_is_observed() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.publish([with_runs(5)]);
     bench.pass(60).await;
     let mut edited: HookAudit = serde_json::from_value(bench.api.object(PATH).unwrap()).unwrap();
@@ -444,7 +446,7 @@ async fn a_changed_spec_is_observed() {
 #[tokio::test(start_paused = true)]
 async fn an_object_of_an_earlier_owner_of_that_name_is_taken_over() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.publish([with_runs(5)]);
     bench.pass(60).await;
     bench.publish([Workload {
@@ -464,7 +466,7 @@ async fn an_object_of_an_earlier_owner_of_that_name_is_taken_over() {
 #[tokio::test(start_paused = true)]
 async fn a_definition_that_lacks_a_field_does_not_stop_the_writer() {
     let mut bench = Bench::start(StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&AUDITS);
     bench.publish([with_runs(5)]);
     bench.pass(60).await;
     let why = "failed to create typed patch object: .status.novel: field not declared in schema";

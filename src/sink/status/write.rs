@@ -68,7 +68,7 @@ impl Api {
         key: &Key,
         workload: &Workload,
         seen: Option<Seen>,
-        epoch: u64,
+        epoch: u32,
     ) -> Result<Written, Refused> {
         let mut results = Vec::new();
         let seen = match seen {
@@ -119,7 +119,7 @@ impl Api {
         })
     }
 
-    async fn look(&self, key: &Key, epoch: u64) -> Result<Option<(HookAudit, Seen)>, Refused> {
+    async fn look(&self, key: &Key, epoch: u32) -> Result<Option<(HookAudit, Seen)>, Refused> {
         let request = requests(key).get(&key.name, &GetParams::default());
         let answer = self.send(request).await?;
         if answer.code == StatusCode::NOT_FOUND {
@@ -131,7 +131,7 @@ impl Api {
     }
 
     /// Without force: if somebody made the object in between for another target, it is looked at again.
-    async fn make(&self, key: &Key, workload: &Workload, epoch: u64) -> Result<Seen, Refused> {
+    async fn make(&self, key: &Key, workload: &Workload, epoch: u32) -> Result<Seen, Refused> {
         let target = TargetRef::of(&workload.target);
         let mut object = head(key);
         object["metadata"]["ownerReferences"] = owners(workload);
@@ -211,7 +211,7 @@ impl Api {
         &self,
         key: &Key,
         request: Result<Request<Vec<u8>>, kube::core::request::Error>,
-        epoch: u64,
+        epoch: u32,
     ) -> Result<ObjectMeta, Refused> {
         let answer = self.send(request).await?;
         if answer.code != StatusCode::CONFLICT {

@@ -195,10 +195,7 @@ mod tests {
         let service = service_fn(move |_: Request<Body>| async move {
             Ok::<_, BoxError>(Response::new(Body::from(answer.as_bytes().to_vec())))
         });
-        let stream = Stream {
-            resource: Resource::Pods,
-            selector: None,
-        };
+        let stream = Stream::whole(Resource::Pods);
         let health = StreamHealth::new(stream, Arc::default());
         let client = Client::new(service, "default");
         let client = attended(client, Arc::new(health), Arc::default());

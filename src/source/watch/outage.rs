@@ -53,8 +53,7 @@ impl Outages {
 /// What a stream shares with those that differ from it by the reasons of their Events alone.
 pub(super) fn place(stream: &Stream) -> String {
     let resource = stream.resource.as_str();
-    let namespace = stream.selected("metadata.namespace");
-    namespace.map_or_else(
+    stream.namespace().map_or_else(
         || resource.to_owned(),
         |namespace| format!("{resource} in {namespace}"),
     )

@@ -122,13 +122,16 @@ fn planned(
     namespace: Option<String>,
     field_selector: Option<String>,
 ) -> Planned {
-    let narrowed = namespace
-        .as_ref()
-        .map(|namespace| format!("metadata.namespace={namespace}"));
-    let selectors: Vec<String> = narrowed.into_iter().chain(field_selector.clone()).collect();
-    let selector = (!selectors.is_empty()).then(|| selectors.join(",").into());
+    let stream = Stream {
+        resource,
+        selector: field_selector.as_deref().map(Box::from),
+    };
+    let stream = match &namespace {
+        Some(namespace) => stream.within(namespace),
+        None => stream,
+    };
     Planned {
-        stream: Stream { resource, selector },
+        stream,
         namespace,
         field_selector,
         timeout_seconds: timeout_seconds(resource),

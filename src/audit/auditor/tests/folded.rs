@@ -13,10 +13,7 @@ use crate::audit::snapshot::Workload;
 use crate::audit::words::{Hook, Outcome};
 
 fn stream(resource: Resource) -> Stream {
-    Stream {
-        resource,
-        selector: None,
-    }
+    Stream::whole(resource)
 }
 
 /// What a process counts that lists this at first, in this order.

@@ -179,6 +179,7 @@ impl Delivery<'_> {
         let lost = self.view.world.gaps.covers(
             Resource::Events,
             Some(EventReason::FailedPreStopHook),
+            &self.view.case.namespace,
             self.kill.at.earliest,
             ended.seen_at,
         );

@@ -6,7 +6,7 @@ use crate::sink::status::StatusSettings;
 async fn a_gap_is_told_alone_where_it_matters_and_only_once() {
     for (gap_matters, writes) in [(false, 2), (true, 3)] {
         let mut bench = Bench::start(StatusSettings::default());
-        bench.reports.synced();
+        bench.reports.synced(&super::AUDITS);
         bench.publish([with_runs(1)]);
         bench.pass(60).await;
         let mut later = with_runs(1);

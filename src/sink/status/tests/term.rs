@@ -15,7 +15,7 @@ fn follower() -> (watch::Sender<Option<Term>>, Bench) {
     let (terms, mandate) = watch::channel(None);
     let mandate = Mandate::new(mandate);
     let bench = Bench::start_with(ApiServer::default(), mandate, StatusSettings::default());
-    bench.reports.synced();
+    bench.reports.synced(&super::AUDITS);
     (terms, bench)
 }
 
@@ -60,7 +60,7 @@ async fn a_call_is_cut_off_at_the_deadline_and_the_next_of_the_same_object_is_no
 #[tokio::test(start_paused = true)]
 async fn what_the_leader_wrote_is_not_written_again_by_the_next() {
     let mut leader = Bench::start(StatusSettings::default());
-    leader.reports.synced();
+    leader.reports.synced(&super::AUDITS);
     leader.publish([unhealthy()]);
     let (terms, mut bench) = follower();
     bench.publish([unhealthy()]);

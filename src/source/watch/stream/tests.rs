@@ -13,10 +13,7 @@ fn watch() -> (Watch, mpsc::Receiver<Seen>) {
 fn watch_of(resource: Resource) -> (Watch, mpsc::Receiver<Seen>) {
     let (sender, receiver) = mpsc::channel(100);
     let planned = Planned {
-        stream: Stream {
-            resource,
-            selector: None,
-        },
+        stream: Stream::whole(resource),
         namespace: None,
         field_selector: None,
         timeout_seconds: 100,
