@@ -207,8 +207,7 @@ impl Gaps {
     }
 
     /// The stream; beyond the bound, all of its resource.
-    fn bounded(&mut self, stream: &Stream) -> Stream {
-        self.is_by_namespace |= stream.namespace().is_some();
+    fn bounded(&self, stream: &Stream) -> Stream {
         let mut stream = stream.clone();
         if self.streams.len() >= STREAMS_MAX && !self.streams.contains_key(&stream) {
             stream.selector = None;
@@ -217,6 +216,7 @@ impl Gaps {
     }
 
     fn watch(&mut self, stream: Stream) -> &mut Watch {
+        self.is_by_namespace |= stream.namespace().is_some();
         self.streams.entry(stream).or_default()
     }
 

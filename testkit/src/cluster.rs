@@ -86,7 +86,7 @@ impl Cluster {
             )));
         }
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let dir = test_dir(&format!("{}-{number}", level.name()));
+        let dir = test_dir(&format!("{}-{number}", level.name()))?;
         down(&dir).map_err(|error| Unavailable::Broken(error.to_string()))?;
         let mut cluster = Self::at(&dir);
         cluster.ends_on_drop = true;
@@ -104,7 +104,7 @@ impl Cluster {
                 None => return given.if_it_serves(level).map(Arc::new),
             }
         }
-        let dir = test_dir(level.name());
+        let dir = test_dir(level.name())?;
         up(&dir, level, &[])?;
         Ok(Arc::new(Self::at(&dir)))
     }
@@ -352,14 +352,25 @@ fn given() -> Option<Cluster> {
     })
 }
 
-/// Named after the test binary, so that its next run takes the place of the last.
-fn test_dir(name: &str) -> PathBuf {
-    let program = std::env::current_exe().ok();
-    let program = program
-        .as_deref()
-        .and_then(Path::file_stem)
-        .unwrap_or_default();
-    Path::new(TEST_CLUSTERS).join(program).join(name)
+/// Named after the test binary, so that its next run takes the place of the last, once that has ended.
+fn test_dir(name: &str) -> Result<PathBuf, Unavailable> {
+    let program = std::env::current_exe().unwrap_or_default();
+    let program = program.file_stem().unwrap_or_default();
+    let dir = Path::new(TEST_CLUSTERS).join(program).join(name);
+    let owner = std::fs::read_to_string(dir.join("owner")).unwrap_or_default();
+    let owner = owner.trim();
+    let runs = std::fs::read_link(format!("/proc/{owner}/exe")).unwrap_or_default();
+    // The kernel adds ` (deleted)` to a program that was built again since.
+    let runs = runs.to_string_lossy();
+    let runs = Path::new(runs.trim_end_matches(" (deleted)"));
+    let is_same = runs.file_stem() == Some(program);
+    if is_same && owner != std::process::id().to_string() {
+        return Err(Unavailable::Broken(format!(
+            "{} belongs to process {owner}, another run of the same program: wait until it ends",
+            dir.display()
+        )));
+    }
+    Ok(dir)
 }
 
 fn up(dir: &Path, level: Level, flags: &[&str]) -> Result<(), Unavailable> {
