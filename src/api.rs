@@ -21,7 +21,7 @@ use crate::audit::record::WorkloadRef;
 use crate::audit::seen::{Thresholds, Uid};
 use crate::audit::snapshot::Workload;
 
-pub use base::{base, base_of, gaps};
+pub use base::{base, gaps};
 pub(crate) use status::cut;
 pub use status::{
     AccountStatus, ActiveStatus, BucketsStatus, ConditionStatus, FindingStatus, GapStatus,

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::audit::base::{Base, BaseCondition};
 use crate::audit::record::{Gap, GapReason, Incident};
-use crate::audit::seen::{HookSpec, Resource, Uid};
+use crate::audit::seen::{HookSpec, Resource};
 use crate::audit::snapshot::{HookLedger, Streak, TerminationLedger};
 use crate::audit::words::{
     ConditionStatus as ConditionWord, ConditionType, ContainerType, Fault, Handler, Hook, Outcome,
@@ -17,20 +17,13 @@ use super::packed::{unpack_amendments, unpack_histogram};
 use super::status::{ConditionStatus, GapStatus, HookStatus, StreakStatus, TerminationsStatus};
 use super::{HookAudit, HookAuditStatus};
 
-/// Reads a `HookAudit` back. Times are whole seconds, lists as bounded as the status is. A status that
-/// does not say what of its tallies is counted is nothing to go on from.
+/// Reads a status back. Times are whole seconds, lists as bounded as the status is. One that does not say what of
+/// its tallies is counted is nothing to go on from.
 #[must_use]
-pub fn base(audit: &HookAudit) -> Option<Base> {
-    base_of(audit.status.as_ref()?, audit.owner_uids().next())
-}
-
-/// The same of a status by itself.
-#[must_use]
-pub fn base_of(status: &HookAuditStatus, owner_uid: Option<Uid>) -> Option<Base> {
+pub fn base(status: &HookAuditStatus) -> Option<Base> {
     let account = unpack(status.account.as_ref()?);
     let observation = status.observation.as_ref();
     Some(Base {
-        owner_uid,
         since: observation.map(|observation| observation.since.0),
         grace_seconds: status.termination_grace_period_seconds,
         hooks: status.hooks.iter().filter_map(hook).collect(),

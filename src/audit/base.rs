@@ -4,15 +4,12 @@ use jiff::Timestamp;
 
 use super::account::Account;
 use super::record::{Gap, Incident};
-use super::seen::Uid;
 use super::snapshot::{HookLedger, Streak, TerminationLedger, Written, WrittenHook};
 use super::words::{ConditionStatus, ConditionType, Outcome};
 
 /// What of a workload's ledger its status tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
-    /// Of the owner that the object was made for.
-    pub owner_uid: Option<Uid>,
     pub since: Option<Timestamp>,
     pub grace_seconds: Option<i64>,
     /// Hooks whose container, hook or handler is no word of this version are left out.

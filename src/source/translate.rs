@@ -5,11 +5,9 @@ mod pod;
 
 use serde::Deserialize;
 
-use crate::api::{HookAuditStatus, base_of};
+use crate::api::{HookAuditStatus, base};
 use crate::audit::observation::{Observation, ReportSeen};
-use crate::audit::seen::{
-    ControllerRef, NodeReady, NodeSeen, OwnerSeen, Resource, Thresholds, Uid,
-};
+use crate::audit::seen::{ControllerRef, NodeReady, NodeSeen, OwnerSeen, Resource, Thresholds};
 use crate::redact::{DigestKey, Redactor};
 
 use super::wire::{
@@ -54,8 +52,7 @@ impl Translation {
                 .map(|object| Redactor::default().object(Resource::HookAudits, &object));
             match redacted.and_then(serde_json::from_value::<Reported>) {
                 Ok(Reported { status }) => {
-                    let told = status.and_then(|status| base_of(&status, first_owner(json)));
-                    report.base = told.map(Box::new);
+                    report.base = status.as_ref().and_then(base).map(Box::new);
                 }
                 Err(_) => self.defects.push("status"),
             }
@@ -83,16 +80,6 @@ impl Translation {
 #[derive(Deserialize)]
 struct Reported {
     status: Option<HookAuditStatus>,
-}
-
-fn first_owner(json: &str) -> Option<Uid> {
-    let report: wire::HookAudit = decode(json)?;
-    let owners = report.metadata.value.owner_references.get()?;
-    let mut uids = owners
-        .items
-        .iter()
-        .filter_map(|owner| owner.value.uid.get());
-    uids.next().copied()
 }
 
 /// Translates with one key for the digests of commands.
@@ -368,6 +355,19 @@ fn report_seen(report: &wire::HookAudit, reading: &mut Reading) -> Option<Report
         pre_stop_slow_percent: seconds(&thresholds.pre_stop_slow_percent),
         overdue_seconds: seconds(&thresholds.overdue_seconds),
     };
+    let mut target = ControllerRef {
+        api_version: reading.name(&target.api_version, "spec.targetRef.apiVersion")?,
+        kind: reading.name(&target.kind, "spec.targetRef.kind")?,
+        name: target_name(&target.name, reading)?,
+        uid: None,
+    };
+    let mut owners = reading.items(&metadata.owner_references, "metadata.ownerReferences");
+    let is_target = |owner: &&wire::OwnerReference| {
+        owner.kind.get() == Some(&target.kind) && owner.name.get() == Some(&target.name)
+    };
+    target.uid = owners
+        .find(is_target)
+        .and_then(|owner| owner.uid.get().copied());
     Some(ReportSeen {
         namespace: reading.name(&metadata.namespace, "metadata.namespace")?,
         name: reading.name(&metadata.name, "metadata.name")?,
@@ -376,12 +376,7 @@ fn report_seen(report: &wire::HookAudit, reading: &mut Reading) -> Option<Report
             .value(&metadata.resource_version, "metadata.resourceVersion")
             .cloned()
             .unwrap_or_default(),
-        target: ControllerRef {
-            api_version: reading.name(&target.api_version, "spec.targetRef.apiVersion")?,
-            kind: reading.name(&target.kind, "spec.targetRef.kind")?,
-            name: target_name(&target.name, reading)?,
-            uid: None,
-        },
+        target,
         thresholds,
         base: None,
     })

@@ -246,9 +246,9 @@ pub(crate) fn seen(audit: &HookAudit) -> Observation {
             api_version: target.api_version.as_str().into(),
             kind: target.kind.as_str().into(),
             name: target.name.as_str().into(),
-            uid: None,
+            uid: audit.owner_uids().next(),
         },
         thresholds: Thresholds::default(),
-        base: base(audit).map(Box::new),
+        base: audit.status.as_ref().and_then(base).map(Box::new),
     }))
 }

@@ -262,8 +262,12 @@ impl World {
         if !view.has_hooks() {
             return;
         }
-        let audit = written(view, self.version + 1);
+        let mut audit = written(view, self.version + 1);
         let name = audit.metadata.name.clone().unwrap_or_default();
+        if !self.audits.contains_key(&name) {
+            // It is made first, and written by whoever lives then.
+            audit.status = None;
+        }
         if let Some(stored) = self.audits.get(&name) {
             let is_old =
                 view.basis.report_version.as_deref() != stored.metadata.resource_version.as_deref();

@@ -25,10 +25,15 @@ impl Auditor {
             version: report.resource_version.clone(),
         };
         self.ledgers.reports.insert(key.clone(), head);
-        if let Some(base) = &report.base {
+        // Who made it for an owner may have ended before it was written, and the pods may be gone by now: then it alone
+        // tells whose their Events are.
+        if report.base.is_some() || report.target.uid.is_some() {
             self.has_predecessor |= !self.was_synced;
-            let workload = self.workload(&report.namespace, &target, base.owner_uid);
-            self.rebase(workload, base);
+            let workload = self.workload(&report.namespace, &target, report.target.uid);
+            match &report.base {
+                Some(base) => self.rebase(workload, base),
+                None => self.empty_later(workload),
+            }
         }
         for id in self.workloads_of(&key) {
             let Some(kept) = self.ledgers.kept.get_mut(&id) else {

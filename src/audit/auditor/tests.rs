@@ -4,6 +4,7 @@ mod forged;
 mod late;
 mod namespaces;
 mod order;
+mod unwritten;
 
 use super::script::{Script, end, exec, oom, sleep};
 use crate::audit::observation::{Observation, ReportSeen};

@@ -39,7 +39,6 @@ fn base(view: &Workload) -> Base {
         last_transition_at: condition.last_transition_at,
     });
     Base {
-        owner_uid: view.uid,
         since: Some(view.since),
         grace_seconds: view.grace_seconds,
         hooks: view.hooks.clone(),

@@ -7,6 +7,7 @@ use crate::audit::seen::*;
 use crate::audit::words::{ContainerType, Handler};
 
 const UID: &str = "bb39dbd2-260a-4446-963c-c9b7fad5ee93";
+const OTHER_UID: &str = "0c1b2d3e-260a-4446-963c-c9b7fad5ee93";
 
 fn observe(resource: Resource, presence: Presence, object: &Value) -> Vec<Observation> {
     let translation = Translator::default().object(resource, presence, &object.to_string());
@@ -380,7 +381,9 @@ fn owners_namespaces_and_reports_are_read_and_told_gone() {
         [terminating]
     );
 
-    let report = json!({"metadata": {"name": "h", "namespace": "n", "resourceVersion": "12"}, "spec": {
+    let owners = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "d", "uid": OTHER_UID},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": UID}]);
+    let report = json!({"metadata": {"name": "h", "namespace": "n", "resourceVersion": "12", "ownerReferences": owners}, "spec": {
         "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}, "thresholds": {"overdueSeconds": 9}}});
     let seen = observe(Resource::HookAudits, Presence::Present, &report);
     let [Observation::Report(seen)] = &seen[..] else {
@@ -389,9 +392,10 @@ fn owners_namespaces_and_reports_are_read_and_told_gone() {
     assert_eq!(
         (
             seen.resource_version.as_ref(),
-            seen.thresholds.overdue_seconds
+            seen.thresholds.overdue_seconds,
+            seen.target.uid
         ),
-        ("12", Some(9))
+        ("12", Some(9), Uid::parse(UID))
     );
     let gone = Observation::ReportGone {
         namespace: "n".into(),
