@@ -11,13 +11,14 @@
 mod marks;
 mod numbers;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::moment::shifted;
 use super::record::{LineKind, Run, Witness};
-use super::seen::{EventSeen, Uid};
+use super::seen::{EventSeen, Note, Uid};
 use super::words::{Hook, Outcome, TerminationResult};
 pub use marks::Marks;
 pub use numbers::Numbers;
@@ -144,6 +145,8 @@ pub struct Resumed {
     pub pod: PodAccount,
     /// That of its workload, for the marks.
     pub account: Arc<Account>,
+    /// Per container, when a preStop failed last, of the failures that were listed and are counted.
+    pub failed_until: BTreeMap<Box<str>, Timestamp>,
 }
 
 impl Resumed {
@@ -155,6 +158,7 @@ impl Resumed {
                 ..PodAccount::default()
             }),
             account: Arc::clone(account),
+            failed_until: BTreeMap::new(),
         }
     }
 
@@ -174,12 +178,19 @@ impl Resumed {
         })
     }
 
-    /// A failure of a preStop that is counted tells of the beginning of its stop, whose own Event came later.
+    /// A failure of a preStop that is counted tells of the beginning of its stop, whose own Event came later. So does
+    /// the termination, of the stop that is the pod's.
     fn stops_told(&self, event: &EventSeen, container: &str) -> u32 {
-        let is_stop = matches!(
-            LineKind::of(event.reason, event.note),
-            Some(LineKind::Killing(_))
-        );
+        let kind = LineKind::of(event.reason, event.note);
+        let is_stop = matches!(kind, Some(LineKind::Killing(_)));
+        let is_of_pod = kind == Some(LineKind::Killing(Note::StoppingContainer));
+        let last_at = event.last_at.or_else(|| event.born_at());
+        let failed_until = self.failed_until.get(container).copied();
+        let has_failed = last_at.is_some_and(|last_at| Some(last_at) <= failed_until);
+        let is_over = self.pod.termination.is_some() && !self.pod.is_open;
+        if is_stop && has_failed || is_of_pod && is_over {
+            return event.count;
+        }
         let begun_before = |line: &&LineAccount| {
             *line.container == *container
                 && line.kind == LineKind::PreStopFailed

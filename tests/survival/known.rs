@@ -93,5 +93,15 @@ pub(crate) fn plays() -> Vec<Play> {
             ],
             [0, 0, 0, 0],
         ),
+        // The last stop of a pod is told when its failure and its end are counted.
+        (
+            vec![pod(5, (1, true), 0, 3, Some(2))],
+            &[
+                (1, Kind::Silence { of: 2, seconds: 27 }),
+                (29, Kind::Restart { after: 0 }),
+                (30, Kind::Relist),
+            ],
+            [0, 0, 0, 0],
+        ),
     ]
 }

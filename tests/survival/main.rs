@@ -55,6 +55,10 @@ proptest! {
         let world = play(&pods, &disturbances, lags);
         for (workload, truth) in world.truth() {
             let counted = world.counted(&workload);
+            if world.is_unattributed(&workload) {
+                prop_assert!(counted.failed + counted.overran <= truth.failed + truth.overran, "{}\n{}", workload, world.story());
+                continue;
+            }
             // Whether a pod that is gone and was never seen failed or overran depends on a grace that nobody knows.
             prop_assert_eq!(
                 counted.failed + counted.overran,
@@ -70,7 +74,7 @@ proptest! {
             let Tallies { succeeded, unknown, .. } = counted;
             prop_assert!(succeeded <= truth.succeeded, "{} succeeded of {} of {}\n{}", succeeded, truth.succeeded, workload, world.story());
             prop_assert!(
-                succeeded + unknown >= truth.succeeded || world.has_gap(&workload),
+                succeeded + unknown >= truth.succeeded || world.has_gap(&workload) || !World::is_always_known(&workload),
                 "{} of {} successes of {}, and no gap\n{}", succeeded, truth.succeeded, workload, world.story()
             );
             prop_assert!(counted.terminations <= truth.terminations, "terminations of {}\n{}", workload, world.story());
@@ -95,7 +99,7 @@ proptest! {
     }
 }
 
-/// In these a failure was counted twice once.
+/// In these a failure was counted twice once, or something that never was.
 #[test]
 fn a_failure_is_the_same_under_another_restart() {
     for (pods, disturbances, lags) in known::plays() {
@@ -106,6 +110,7 @@ fn a_failure_is_the_same_under_another_restart() {
             let counted = world.counted(&workload);
             let failures = |tallies: &Tallies| tallies.failed + tallies.overran;
             assert_eq!(failures(&counted), failures(&truth), "{}", world.story());
+            assert!(counted.succeeded <= truth.succeeded, "{}", world.story());
         }
     }
 }

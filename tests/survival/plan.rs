@@ -26,6 +26,8 @@ pub(crate) struct PodPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
     Deployment,
+    /// No watch tells of it: only its pods and its `HookAudit` do.
+    DaemonSet,
     None,
 }
 
@@ -60,7 +62,12 @@ pub(crate) enum Kind {
 
 pub(crate) fn pods() -> impl Strategy<Value = Vec<PodPlan>> {
     let pre_stop = prop::sample::select(vec![PreStop::Succeeds, PreStop::Fails, PreStop::Overruns]);
-    let owner = prop::sample::select(vec![Owner::Deployment, Owner::Deployment, Owner::None]);
+    let owner = prop::sample::select(vec![
+        Owner::Deployment,
+        Owner::Deployment,
+        Owner::DaemonSet,
+        Owner::None,
+    ]);
     let pod = (
         owner,
         5_u32..150,

@@ -15,6 +15,7 @@ use crate::world::{Tallies, at};
 const GRACE_SECONDS: i64 = 6;
 const REPLICA_SET: &str = "web-7d9f5c6b8";
 const DEPLOYMENT_UID: Uid = Uid(0xdeb);
+const DAEMON_SET_UID: Uid = Uid(0xdae);
 const REPLICA_SET_UID: Uid = Uid(0x4e5);
 
 /// Something that the API server takes.
@@ -224,6 +225,7 @@ fn pod(number: usize, owner: Owner, starts: u32) -> PodSeen {
             Owner::Deployment => {
                 format!("{REPLICA_SET}-{}", suffixes[number % suffixes.len()]).into()
             }
+            Owner::DaemonSet => format!("agent-{}", suffixes[number % suffixes.len()]).into(),
             Owner::None => format!("solo{number}").into(),
         },
         uid: Uid(number_bits.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
@@ -232,12 +234,11 @@ fn pod(number: usize, owner: Owner, starts: u32) -> PodSeen {
         observed_generation: Some(1),
         deletion: None,
         finalizers: Vec::new(),
-        controller: (owner == Owner::Deployment).then(|| ControllerRef {
-            api_version: "apps/v1".into(),
-            kind: "ReplicaSet".into(),
-            name: REPLICA_SET.into(),
-            uid: Some(REPLICA_SET_UID),
-        }),
+        controller: match owner {
+            Owner::Deployment => Some(controller("ReplicaSet", REPLICA_SET, REPLICA_SET_UID)),
+            Owner::DaemonSet => Some(controller("DaemonSet", "agent", DAEMON_SET_UID)),
+            Owner::None => None,
+        },
         node: Some("node-1".into()),
         grace_seconds: GRACE_SECONDS,
         restart_policy: RestartPolicy::Always,
@@ -269,13 +270,17 @@ pub(crate) fn replica_set() -> Observation {
         namespace: "shop".into(),
         name: REPLICA_SET.into(),
         uid: REPLICA_SET_UID,
-        controller: Some(ControllerRef {
-            api_version: "apps/v1".into(),
-            kind: "Deployment".into(),
-            name: "web".into(),
-            uid: Some(DEPLOYMENT_UID),
-        }),
+        controller: Some(controller("Deployment", "web", DEPLOYMENT_UID)),
     })
+}
+
+fn controller(kind: &str, name: &str, uid: Uid) -> ControllerRef {
+    ControllerRef {
+        api_version: "apps/v1".into(),
+        kind: kind.into(),
+        name: name.into(),
+        uid: Some(uid),
+    }
 }
 
 /// An Event of a kubelet, named by the time of its first occurrence.

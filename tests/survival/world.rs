@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hookaudit::api::HookAudit;
 use hookaudit::audit::observation::Observation;
+use hookaudit::audit::record::GapReason;
 use hookaudit::audit::seen::{EventReason, Note, Resource, Stream, Subject};
 use hookaudit::audit::snapshot::Workload;
 use jiff::{SignedDuration, Timestamp};
@@ -43,6 +44,8 @@ pub(crate) struct World {
     views: Vec<Arc<Workload>>,
     processes: u64,
     lags: Lags,
+    /// Somebody did not know whose the Events of a pod are.
+    unattributed: bool,
     story: String,
 }
 
@@ -75,11 +78,13 @@ impl World {
             views: Vec::new(),
             processes: 0,
             lags,
+            unattributed: false,
             story: String::new(),
         };
         for (number, plan) in plans.iter().enumerate() {
             let name = match plan.owner {
                 Owner::Deployment => "deployment-web",
+                Owner::DaemonSet => "daemonset-agent",
                 Owner::None => "barepods",
             };
             let truth = world.truth.entry(name.to_owned()).or_default();
@@ -102,6 +107,9 @@ impl World {
         for replica in self.leader.iter_mut().chain(&mut self.followers) {
             replica.take(now, &self.log, &self.events);
         }
+        let replicas = self.leader.iter().chain(&self.followers);
+        let mut gaps = replicas.flat_map(|replica| replica.auditor.gaps());
+        self.unattributed |= gaps.any(|gap| gap.reason == GapReason::Unattributed);
         for view in std::mem::take(&mut self.views) {
             self.write(now, &view);
         }
@@ -200,6 +208,16 @@ impl World {
         self.audits
             .get(workload)
             .is_none_or(|audit| gap_count(audit) > 0)
+    }
+
+    /// A list or a watch tells of it also when it has no pods.
+    pub(crate) fn is_always_known(workload: &str) -> bool {
+        workload != "daemonset-agent"
+    }
+
+    /// Somebody saw Events of a pod and did not know whose it was, and told of a gap.
+    pub(crate) fn is_unattributed(&self, workload: &str) -> bool {
+        self.unattributed && !Self::is_always_known(workload)
     }
 
     pub(crate) fn story(&self) -> &str {

@@ -1,5 +1,9 @@
 //! Which case an Event belongs to, and which Events wait for theirs.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use super::early::Kept;
 use super::{Auditor, Timer, pod_uid};
 use crate::audit::account::{LineAccount, Marks, Resumed};
@@ -27,6 +31,8 @@ const COUNTED_GONE_MAX: usize = 10_000;
 pub(super) struct CountedGone {
     pub(super) lines: Vec<LineAccount>,
     pub(super) marks: Marks,
+    /// As in [`Resumed`].
+    pub(super) failed_until: BTreeMap<Box<str>, Timestamp>,
 }
 
 impl Auditor {
@@ -237,6 +243,10 @@ impl Auditor {
             let counted = self.counted_gone.entry(uid).or_default();
             LineAccount::add(&mut counted.lines, &[line]);
             counted.marks.raise(event.reason, event.resource_version);
+            let failed_at = event.last_at;
+            if let Some(at) = failed_at.filter(|_| event.reason == EventReason::FailedPreStopHook) {
+                counted.failed_until.insert(container.clone(), at);
+            }
         }
     }
 

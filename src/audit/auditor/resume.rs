@@ -238,8 +238,11 @@ impl Auditor {
         let resumed = self.resumed(Some(workload), uid);
         let mut open = Open::new(self.now, case, None);
         open.workload = Some(workload);
-        open.resume(resumed);
         let counted = self.counted_gone.remove(&uid).unwrap_or_default();
+        open.resume(resumed.map(|mut resumed| {
+            resumed.failed_until = counted.failed_until;
+            resumed
+        }));
         LineAccount::add(&mut open.told_lines, &counted.lines);
         for marks in [&mut open.case.marks, &mut open.case.streamed] {
             marks.raise_to(&counted.marks, |_| false);
