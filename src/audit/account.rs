@@ -348,3 +348,6 @@ impl LineAccount {
 pub fn is_same_birth(left: Timestamp, right: Timestamp) -> bool {
     left.duration_since(right).abs() < SAME_BIRTH
 }
+
+#[cfg(test)]
+mod tests;
