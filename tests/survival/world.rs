@@ -277,12 +277,12 @@ impl World {
     }
 
     fn write(&mut self, now: Timestamp, view: &Workload) {
-        if !view.has_hooks() {
-            return;
-        }
         let mut audit = written(view, self.version + 1);
         let name = audit.metadata.name.clone().unwrap_or_default();
         if !self.audits.contains_key(&name) {
+            if !view.has_hooks() {
+                return;
+            }
             // It is made first, and written by whoever lives then.
             audit.status = None;
         }

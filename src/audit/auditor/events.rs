@@ -215,8 +215,10 @@ impl Auditor {
         let Some(container) = container else {
             return false;
         };
+        let hooks_are_known = kept.pods > 0 || kept.written.is_some();
         let hookless = event.reason == EventReason::Killing
             && event.note != Note::FailedPostStartHook
+            && hooks_are_known
             && kept.ledger.declared(container, Hook::PreStop).is_none();
         if hookless && self.roster.get(uid).is_none() {
             return true;

@@ -410,8 +410,8 @@ fn place_pre_stop_failures(
             && let Some((life, kill)) = free_kill(lives, at, |_| true)
         {
             lives[life].kills[kill].failure = Some(Failure::of(failure));
-        } else if container.told.iter().any(Option::is_some) {
-            // Its stop was counted as that of a postStart that failed.
+        } else if container.is_unseen || container.told.iter().any(Option::is_some) {
+            // Nothing shows that there was no other stop, or its stop was counted as that of a postStart that failed.
             lost_stop(lives, failure, counted);
         }
     }

@@ -1,8 +1,9 @@
 //! A `HookAudit` that was made and not written: whoever made it was killed in between.
 
-use super::super::script::{Script, exec};
+use super::super::script::Script;
 use crate::audit::observation::{Observation, ReportSeen};
 use crate::audit::seen::{ControllerRef, EventReason, Note, Subject, Thresholds, Uid};
+use crate::audit::snapshot::HookLedger;
 use crate::audit::words::{Hook, Outcome};
 
 fn made(owner_uid: Option<Uid>) -> Observation {
@@ -22,12 +23,7 @@ fn made(owner_uid: Option<Uid>) -> Observation {
     }))
 }
 
-/// Failures of a pod that was gone when this process came.
-fn failed_before() -> Script {
-    let mut script = Script::new(30).hook(Hook::PostStart, exec());
-    script.lines.push((0.0, made(Some(Uid(9)))));
-    let note = Note::None;
-    let mut script = script.event_again(1.0, EventReason::FailedPostStartHook, note, -20.0, 3);
+fn of_pod(mut script: Script) -> Script {
     for (_, line) in &mut script.lines {
         if let Observation::Event(event) = line
             && let Subject::Pod { name, .. } = &mut event.subject
@@ -38,9 +34,17 @@ fn failed_before() -> Script {
     script
 }
 
+fn unwritten() -> Script {
+    let mut script = Script::new(6);
+    script.lines.push((0.0, made(Some(Uid(9)))));
+    script
+}
+
 #[test]
 fn it_tells_whose_the_events_of_its_pods_are() {
-    let mut played = failed_before().play();
+    let note = Note::None;
+    let script = unwritten().event_again(1.0, EventReason::FailedPostStartHook, note, -20.0, 3);
+    let mut played = of_pod(script).play();
     let snapshot = played.auditor.snapshot();
     let workload = &snapshot.workloads[0];
     assert_eq!(
@@ -52,8 +56,7 @@ fn it_tells_whose_the_events_of_its_pods_are() {
 
 #[test]
 fn it_is_forgotten_when_nothing_comes_of_it() {
-    let mut script = Script::new(30);
-    script.lines.push((0.0, made(Some(Uid(9)))));
+    let script = unwritten();
     assert_eq!(script.play().auditor.snapshot().workloads.len(), 1);
     let mut played = script.play_until(1000.0);
     assert!(played.auditor.snapshot().workloads.is_empty());
@@ -64,4 +67,17 @@ fn one_that_a_user_made_is_of_no_owner() {
     let mut script = Script::new(30);
     script.lines.push((0.0, made(None)));
     assert!(script.play().auditor.snapshot().workloads.is_empty());
+}
+
+#[test]
+fn a_failure_of_a_pod_nobody_saw_counts_without_the_event_of_its_stop() {
+    let script = unwritten()
+        .event(1.0, EventReason::FailedPostStartHook, Note::None)
+        .event(1.0, EventReason::Killing, Note::FailedPostStartHook)
+        .event_again(12.0, EventReason::FailedPreStopHook, Note::None, 2.0, 2);
+    let mut played = of_pod(script).play();
+    let snapshot = played.auditor.snapshot();
+    let failed = |hook: &HookLedger| (hook.hook, hook.count(Outcome::Failed));
+    let failed: Vec<_> = snapshot.workloads[0].hooks.iter().map(failed).collect();
+    assert_eq!(failed, [(Hook::PostStart, 1), (Hook::PreStop, 2)]);
 }
