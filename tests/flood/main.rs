@@ -7,7 +7,7 @@
 mod api;
 mod pods;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{Api, Told};
@@ -22,7 +22,7 @@ use hookaudit::source::translate::{Presence, Translator};
 use jiff::Timestamp;
 use peak_alloc::PeakAlloc;
 use pods::{Pod, moment};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 /// The allocator counts for the whole process, so one test measures at a time.
-static ALONE: Mutex<()> = Mutex::const_new(());
+static ALONE: Mutex<()> = Mutex::new(());
 
 const FAILING: u32 = 10_000;
 const QUIET_WORKLOADS: u32 = 2_000;
@@ -40,6 +40,16 @@ const PEAK_BYTES_PER_POD_MAX: usize = 12 << 10;
 const ACCOUNT_BYTES_MAX: usize = 1_024 + 11_000 + 40_000;
 const EVENTS: u32 = 100_000;
 const PEAK_BYTES_OF_EVENTS_MAX: usize = 1 << 20;
+
+/// Runs a test on paused time; all that it held is given back before the next one begins.
+fn alone(test: impl Future<Output = ()>) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build();
+    runtime.unwrap().block_on(test);
+}
 
 /// The core, the writer of statuses and an API server, on paused time.
 struct Bench {
@@ -231,9 +241,12 @@ fn assert_worst_first(bench: &Bench, workloads: u32, failed_at: Instant) {
     assert!(waited <= Duration::from_secs(10), "{waited:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn ten_thousand_pods_of_twenty_workloads_fail_at_once() {
-    let _alone = ALONE.lock().await;
+#[test]
+fn ten_thousand_pods_of_twenty_workloads_fail_at_once() {
+    alone(twenty_workloads());
+}
+
+async fn twenty_workloads() {
     let (bench, per_pod, failed_at) = flood(20).await;
     assert!(per_pod <= PEAK_BYTES_PER_POD_MAX, "{per_pod} bytes per pod");
     assert_within_budget(&bench);
@@ -248,9 +261,12 @@ async fn ten_thousand_pods_of_twenty_workloads_fail_at_once() {
     bench.cancel.cancel();
 }
 
-#[tokio::test(start_paused = true)]
-async fn ten_thousand_pods_of_one_workload_fail_at_once() {
-    let _alone = ALONE.lock().await;
+#[test]
+fn ten_thousand_pods_of_one_workload_fail_at_once() {
+    alone(one_workload());
+}
+
+async fn one_workload() {
     let (bench, per_pod, failed_at) = flood(1).await;
     assert!(per_pod <= PEAK_BYTES_PER_POD_MAX, "{per_pod} bytes per pod");
     assert_within_budget(&bench);
@@ -273,9 +289,12 @@ async fn ten_thousand_pods_of_one_workload_fail_at_once() {
     bench.cancel.cancel();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_hundred_thousand_events_on_one_pod() {
-    let _alone = ALONE.lock().await;
+#[test]
+fn a_hundred_thousand_events_on_one_pod() {
+    alone(events_on_one_pod());
+}
+
+async fn events_on_one_pod() {
     for names in [1, EVENTS] {
         let mut bench = Bench::start();
         bench.hand_in(pods::owner("one"));
