@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
+use super::api::items;
 use super::fault::{Fault, Pods, Step, Whom};
 use super::http::get;
 use super::producer::Producer;
@@ -98,6 +99,7 @@ pub async fn play(fault: &Fault, options: &Options, places: &Places) -> anyhow::
     player.step(&Step::AwaitReady).await?;
     let began = Timestamp::now();
     let pods = Source::start(fault.pods, &stage, &truth).await?;
+    player.await_trace().await?;
     let usual = if options.short {
         fault.short_rounds.unwrap_or(1)
     } else {
@@ -317,6 +319,22 @@ impl<'a> Player<'a> {
             "not ready, or without a leader, after {} s",
             PATIENCE.as_secs()
         )
+    }
+
+    /// That somebody watched is told by the Lease or, where there is no election, by the first status.
+    async fn await_trace(&self) -> anyhow::Result<()> {
+        if self.fault.operator_flags.contains(&"--leader-elect=true") {
+            return Ok(());
+        }
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            let audits = self.stage.audits().await?;
+            if items(&audits).any(|audit| audit["status"].is_object()) {
+                return Ok(());
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+        anyhow::bail!("no status after {} s", PATIENCE.as_secs())
     }
 
     async fn await_takeover(&mut self, limit_seconds: f64) -> anyhow::Result<()> {
