@@ -40,10 +40,9 @@ const LISTED: [Resource; 4] = [
 /// A synced core that knows the fleet's owners and has taken these pods in, in the order of first lists.
 fn core_with(pods: impl Iterator<Item = PodSeen>) -> (Auditor, Arc<Snapshot>) {
     let now = moment(0);
-    let stream = |resource| Stream::whole(resource);
     let mut auditor = Auditor::new(Settings {
         seed: 7,
-        streams: LISTED.map(stream).into(),
+        streams: LISTED.map(Stream::whole).into(),
         ..Settings::default()
     });
     for owner in fleet::owners(WORKLOADS) {
@@ -53,7 +52,7 @@ fn core_with(pods: impl Iterator<Item = PodSeen>) -> (Auditor, Arc<Snapshot>) {
         auditor.handle(now, Observation::Pod(Box::new(pod)));
     }
     for resource in LISTED {
-        auditor.handle(now, Observation::Synced(stream(resource)));
+        auditor.handle(now, Observation::Synced(Stream::whole(resource)));
     }
     assert!(auditor.is_synced());
     let snapshot = auditor.snapshot();

@@ -181,14 +181,14 @@ impl Resumed {
     /// A failure of a preStop that is counted tells of the beginning of its stop, whose own Event came later. So does
     /// the termination, of the stop that is the pod's.
     fn stops_told(&self, event: &EventSeen, container: &str) -> u32 {
-        let kind = LineKind::of(event.reason, event.note);
-        let is_stop = matches!(kind, Some(LineKind::Killing(_)));
-        let is_of_pod = kind == Some(LineKind::Killing(Note::StoppingContainer));
-        let last_at = event.last_at.or_else(|| event.born_at());
-        let failed_until = self.failed_until.get(container).copied();
-        let has_failed = last_at.is_some_and(|last_at| Some(last_at) <= failed_until);
+        let Some(LineKind::Killing(note)) = LineKind::of(event.reason, event.note) else {
+            return 0;
+        };
         let is_over = self.pod.termination.is_some() && !self.pod.is_open;
-        if is_stop && has_failed || is_of_pod && is_over {
+        let failed_until = self.failed_until.get(container).copied();
+        let latest_at = event.latest_at();
+        let has_failed = latest_at.is_some_and(|at| Some(at) <= failed_until);
+        if has_failed || note == Note::StoppingContainer && is_over {
             return event.count;
         }
         let begun_before = |line: &&LineAccount| {
@@ -198,7 +198,7 @@ impl Resumed {
                     .born_at()
                     .is_some_and(|born_at| born_at <= line.born_at)
         };
-        let failed = self.pod.lines.iter().find(begun_before).filter(|_| is_stop);
+        let failed = self.pod.lines.iter().find(begun_before);
         failed.map_or(0, |line| {
             line.counted.before_first_missing().min(event.count)
         })

@@ -81,11 +81,8 @@ impl Bench {
         );
         tokio::spawn(writer.run(cancel.clone()));
         let mut auditor = Auditor::new(Settings::default());
-        let (resource, selector) = (Resource::Pods, None);
-        auditor.handle(
-            moment(0),
-            Observation::Synced(Stream { resource, selector }),
-        );
+        let pods = Stream::whole(Resource::Pods);
+        auditor.handle(moment(0), Observation::Synced(pods));
         Self {
             auditor,
             api,

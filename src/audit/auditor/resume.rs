@@ -147,7 +147,7 @@ impl Auditor {
             return;
         };
         kept.ledger.gaps_matter();
-        let born = events.iter().filter_map(|event| event.born_at()).min();
+        let born = events.iter().filter_map(EventSeen::born_at).min();
         let relisted = |gap: &Gap| {
             (gap.resource, gap.reason) == (Resource::Pods, GapReason::Relisted)
                 && born.is_some_and(|born| gap.to >= born)
@@ -291,7 +291,7 @@ impl Auditor {
                 | EventReason::Killing
         );
         let observed_from = self.observed_from.unwrap_or(self.now);
-        let last = event.last_at.or_else(|| event.born_at());
+        let last = event.latest_at();
         has_container
             && is_telling
             && (self.has_predecessor
@@ -312,9 +312,7 @@ impl Auditor {
     }
 
     fn unattributed(&mut self, events: &[EventSeen]) {
-        let stamped = events
-            .iter()
-            .filter_map(|event| event.last_at.or_else(|| event.born_at()));
+        let stamped = events.iter().filter_map(EventSeen::latest_at);
         let from = stamped.min().unwrap_or(self.now).min(self.now);
         self.gaps.record(Gap {
             from,

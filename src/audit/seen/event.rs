@@ -41,6 +41,12 @@ impl EventSeen {
     pub fn born_at(&self) -> Option<Timestamp> {
         self.named_at.or(self.first_at).or(self.last_at)
     }
+
+    /// When its latest occurrence was.
+    #[must_use]
+    pub fn latest_at(&self) -> Option<Timestamp> {
+        self.last_at.or_else(|| self.born_at())
+    }
 }
 
 /// What an Event is about.

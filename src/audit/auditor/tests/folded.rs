@@ -12,21 +12,17 @@ use crate::audit::seen::{
 use crate::audit::snapshot::Workload;
 use crate::audit::words::{Hook, Outcome};
 
-fn stream(resource: Resource) -> Stream {
-    Stream::whole(resource)
-}
-
 /// What a process counts that lists this at first, in this order.
 fn listed(order: [(Resource, Vec<Observation>); 2]) -> Arc<Workload> {
     let mut auditor = Auditor::new(Settings {
-        streams: [Resource::Pods, Resource::Events].map(stream).into(),
+        streams: [Resource::Pods, Resource::Events].map(Stream::whole).into(),
         ..Settings::default()
     });
     for (resource, objects) in order {
         for object in objects {
             auditor.handle(at(100.0), object);
         }
-        auditor.handle(at(100.0), Observation::Synced(stream(resource)));
+        auditor.handle(at(100.0), Observation::Synced(Stream::whole(resource)));
     }
     assert!(auditor.is_synced());
     auditor.handle_timeout(at(600.0));
